@@ -1,0 +1,16 @@
+"""smai_nn: a neural network from scratch in NumPy, and the experiments of one course assignment.
+
+Data flows one way: data set -> features -> model -> trainer -> run folder -> plots -> notebook.
+"""
+
+from smai_nn.activations import Identity, ReLU, Sigmoid, Tanh
+from smai_nn.early_stopping import EarlyStopping
+from smai_nn.gradcheck import numerical_gradient
+from smai_nn.linear import Linear
+from smai_nn.losses import BCE, MSE
+from smai_nn.model import Model
+from smai_nn.optim import SGD, Adam, Momentum
+from smai_nn.trainer import Callback, History, TrainConfig, Trainer
+
+__all__ = ["Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "MSE", "BCE", "Model", "SGD", "Momentum", "Adam",
+           "Trainer", "TrainConfig", "Callback", "History", "EarlyStopping", "numerical_gradient"]

@@ -1,0 +1,69 @@
+"""Checks of what comes from outside, so that every refusal reads alike: expected, received, remedy."""
+
+import numbers
+
+import numpy as np
+
+
+def as_matrix(values, name, width, dtype):
+    """Return `values` as a 2-D array (n, width) of `dtype`, n >= 1; copies only if it must.
+
+    Raises ValueError for another number of dimensions or columns, no rows, or values that are
+    not real numbers. A 1-D array is refused rather than guessed at: against (n, 1) it would
+    broadcast to (n, n).
+    """
+    array = values if type(values) is np.ndarray else np.asarray(values)
+    if array.dtype != dtype:
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
+        array = array.astype(dtype)
+    if array.ndim != 2 or array.shape[1] != width or not len(array):
+        raise ValueError(
+            f"{name}: expected shape (n, {width}) with n >= 1, got {array.shape}"
+            + (f"; use {name}.reshape(-1, {width})" if array.ndim == 1 and array.size else "")
+        )
+    return array
+
+
+def require_finite(array, name):
+    """Raise ValueError if `array` holds a NaN or an infinity, saying how many and where first."""
+    finite = np.isfinite(array)
+    if not finite.all():
+        where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(
+            f"{name}: expected finite numbers, got {int((~finite).sum())} NaN or infinite, "
+            f"the first at index {where}; clean or rescale the data"
+        )
+
+
+def require_integer(value, name, minimum):
+    """Return `value` as an int >= minimum; raise ValueError otherwise (bools and floats too)."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
+        raise ValueError(f"{name}: expected a whole number >= {minimum}, got {value!r}")
+    return int(value)
+
+
+def require_number(value, name, low, high, *, low_open=False, high_open=False):
+    """Return `value` as a float within [low, high] (ends open if asked); ValueError otherwise."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    inside = is_number and low <= value <= high
+    if not inside or (low_open and value == low) or (high_open and value == high):
+        interval = f"{'(' if low_open else '['}{low}, {high}{')' if high_open else ']'}"
+        raise ValueError(f"{name}: expected a number in {interval}, got {value!r}")
+    return float(value)
+
+
+def require_choice(value, name, choices):
+    """Return `value` if it is one of `choices`; raise ValueError naming them otherwise."""
+    if value not in choices:
+        raise ValueError(f"{name}: expected one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
+
+
+def assign(view, values, name):
+    """Copy `values` into `view`, an array that others share. Raises ValueError for another shape."""
+    if values is view:  # `layer.weights -= step` ends here: the view has already changed
+        return
+    if np.shape(values) != view.shape:
+        raise ValueError(f"{name}: expected shape {view.shape}, got {np.shape(values)}")
+    view[...] = values

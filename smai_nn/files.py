@@ -1,0 +1,89 @@
+"""Files that appear whole or not at all: written beside the target, then renamed over it."""
+
+import json
+import os
+import pickle
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+
+def write_atomically(path, write):
+    """Call `write(binary_file)` on a new file beside `path`, then rename it to `path`.
+
+    A process killed at any moment leaves the old file or the new one, never a mixture; at worst
+    a `.part` file stays behind. Missing parent folders are made. Returns the Path.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, part = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+        os.chmod(part, 0o644)  # mkstemp makes it private; results are for everyone
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def save_text(path, text):
+    """Write `text` as UTF-8, atomically. Returns the Path."""
+    return write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def save_json(path, content):
+    """Write `content` as indented JSON, atomically; NumPy scalars and arrays become numbers and lists."""
+    return save_text(path, json.dumps(content, indent=2, default=_plain) + "\n")
+
+
+def load_json(path):
+    """Read a JSON file. Raises FileNotFoundError, or ValueError if it is not JSON."""
+    try:
+        return json.loads(_existing(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: expected JSON, got something else ({error})") from error
+
+
+def save_npz(path, arrays):
+    """Write a dict of arrays as .npz, atomically. Returns the Path."""
+    return write_atomically(path, lambda file: np.savez(file, **arrays))
+
+
+def load_npz(path):
+    """Read a .npz file whole into a dict of arrays; nothing in it is ever unpickled.
+
+    Raises FileNotFoundError, or ValueError for a file that is truncated, damaged, pickled or
+    not an .npz archive.
+    """
+    path = _existing(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError,
+            AttributeError, TypeError, NotImplementedError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f"{path}: expected an .npz archive of plain arrays, got a file that is truncated, "
+            f"damaged or of another kind ({error}); save it again"
+        ) from error
+
+
+def _existing(path):
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected a file, found {'a folder' if path.is_dir() else 'nothing'} there")
+    return path
+
+
+def _plain(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")

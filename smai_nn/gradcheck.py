@@ -1,0 +1,89 @@
+"""Numerical gradients by central differences, and their comparison with backpropagation.
+
+Source: assignment section 1.3.2.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from smai_nn.activations import ReLU
+from smai_nn.checks import require_number
+
+
+def numerical_gradient(model, x, y, epsilon=1e-5):
+    """Return the central-difference gradient of the mean loss, flat, in the order of `model.parameters`.
+
+    Entry i is (L(theta + epsilon e_i) - L(theta - epsilon e_i)) / (2 epsilon). The parameters are
+    restored bit by bit. Meant for float64 models. Raises ValueError for epsilon <= 0.
+    """
+    epsilon = require_number(epsilon, "epsilon", 0, np.inf, low_open=True, high_open=True)
+    parameters, gradient = model.parameters, np.empty(model.parameter_count)
+    for i, value in enumerate(parameters.copy()):
+        parameters[i] = value + epsilon
+        above = model.evaluate(x, y)
+        parameters[i] = value - epsilon
+        below = model.evaluate(x, y)
+        parameters[i] = value
+        gradient[i] = (above - below) / (2 * epsilon)
+    return gradient
+
+
+def backpropagated_gradient(model, x, y):
+    """Return the gradient of the mean loss by backpropagation, flat; the cumulative gradient ends at zero."""
+    model.zero_grad()
+    model.train(x, y)
+    gradient = model.gradients.copy()
+    model.zero_grad()
+    return gradient
+
+
+@dataclasses.dataclass(frozen=True)
+class GradientComparison:
+    """The result of one comparison: per-entry relative errors and what was left out."""
+
+    epsilon: float  # step of the central difference
+    relative_errors: np.ndarray  # one for each compared entry
+    excluded: int  # entries left out because a ReLU's kink lies within the step
+
+    @property
+    def max_relative_error(self):
+        """The largest relative error."""
+        return float(self.relative_errors.max())
+
+
+def compare_gradients(model, x, y, epsilon, floor=1e-4):
+    """Compare backpropagation with central differences entry by entry; return a GradientComparison.
+
+    The relative error is |a - n| / max(|a|, |n|, floor * largest |a|): the floor keeps entries
+    that are zero but for round-off from being divided by nothing. Entries whose change by epsilon
+    moves some ReLU pre-activation across 0 are excluded and counted: the loss has no derivative
+    there, and the difference quotient mixes both sides.
+    """
+    analytic = backpropagated_gradient(model, x, y)
+    numerical = numerical_gradient(model, x, y, epsilon)
+    scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numerical)), floor * np.abs(analytic).max())
+    errors = np.abs(analytic - numerical) / np.maximum(scale, np.finfo(float).tiny)
+    crossing = _crosses_kink(model, x, epsilon)
+    return GradientComparison(epsilon, errors[~crossing], int(crossing.sum()))
+
+
+def _crosses_kink(model, x, epsilon):
+    """Return, for each parameter, whether a step of +-epsilon changes the side of 0 of a ReLU's input."""
+    crossing = np.zeros(model.parameter_count, bool)
+    if not any(isinstance(layer.activation, ReLU) for layer in model.layers):
+        return crossing
+    sides = _relu_sides(model, x)
+    parameters = model.parameters
+    for i, value in enumerate(parameters.copy()):
+        for step in (epsilon, -epsilon):
+            parameters[i] = value + step
+            crossing[i] |= not np.array_equal(sides, _relu_sides(model, x))
+        parameters[i] = value
+    return crossing
+
+
+def _relu_sides(model, x):
+    model.forward(x)
+    return np.concatenate([(layer.pre_activation > 0).ravel() for layer in model.layers
+                           if isinstance(layer.activation, ReLU)])

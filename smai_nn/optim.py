@@ -1,0 +1,159 @@
+"""Optimisers: a few in-place vector operations on the model's two flat vectors.
+
+`step(parameters, gradients)` takes one step downhill. An optimiser with a memory belongs to one
+model; its memory can be read and restored, for checkpoints. Long vectors are worked through in
+pieces that stay in the processor's cache, which gives the same numbers faster.
+"""
+
+import numpy as np
+
+from smai_nn.checks import require_number
+
+PIECE = 16384  # elements: five float32 vectors of this length fit in 1 MiB of level-2 cache
+
+
+class Optimizer:
+    """Base: holds `learning_rate`, the memory vectors named in `MEMORY`, and the step count."""
+
+    MEMORY = ()
+
+    def __init__(self, learning_rate):
+        self.learning_rate = require_number(learning_rate, "learning_rate", 0, np.inf, low_open=True, high_open=True)
+        self.steps = 0
+        self._memory = None
+
+    def step(self, parameters, gradients):
+        """Change the flat `parameters` in place, given dL/dparameters in `gradients`."""
+        if self._memory is None:
+            self._memory = {name: np.zeros_like(parameters) for name in self.MEMORY}
+            self._split(parameters, gradients)
+        elif parameters is not self._owner:
+            raise ValueError(f"{type(self).__name__}: expected the parameters it has worked on so far, got others; "
+                             "give every model an optimizer of its own")
+        self.steps += 1
+        settings = self._settings_of_step()
+        for piece in self._pieces:
+            self._step_piece(*piece, *settings)
+
+    def settings(self):
+        """Return the name and the settings as a dict for a run's records."""
+        hidden = ("steps", "_memory", "_owner", "_pieces")
+        return {"name": type(self).__name__, **{k: v for k, v in vars(self).items() if k not in hidden}}
+
+    def state(self):
+        """Return the step count and a copy of the memory, a dict of arrays (empty before the first step)."""
+        return {"steps": np.array(self.steps), **{k: v.copy() for k, v in (self._memory or {}).items()}}
+
+    def restore(self, state, parameters, gradients):
+        """Take over what `state()` returned, for these flat vectors. Raises ValueError if it does not fit."""
+        memory = {name: values for name, values in state.items() if name != "steps"}
+        fits = all(v.shape == parameters.shape and v.dtype == parameters.dtype for v in memory.values())
+        if "steps" not in state or set(memory) not in (set(self.MEMORY), set()) or not fits:
+            raise ValueError(f"{type(self).__name__}: expected a state with {('steps', *self.MEMORY)} for "
+                             f"{parameters.size} parameters, got {({k: v.shape for k, v in state.items()})}")
+        self.steps = int(state["steps"])
+        self._memory = {k: v.copy() for k, v in memory.items()} if self.steps else None
+        if self.steps:
+            self._split(parameters, gradients)
+
+    def _split(self, parameters, gradients):
+        self._owner = parameters
+        scratch = np.empty(min(PIECE, parameters.size), parameters.dtype)
+        vectors = (parameters, gradients, *self._memory.values())
+        self._pieces = []
+        for start in range(0, parameters.size, PIECE):
+            piece = [vector[start:start + PIECE] for vector in vectors]
+            self._pieces.append((*piece, scratch[:len(piece[0])]))
+
+    def __getstate__(self):  # a copy starts with no memory: it will serve another model
+        return {**{k: v for k, v in vars(self).items() if k not in ("_owner", "_pieces")}, "_memory": None, "steps": 0}
+
+    def __repr__(self):
+        settings = self.settings()
+        return f"{settings.pop('name')}({', '.join(f'{k}={v}' for k, v in settings.items())})"
+
+    def _settings_of_step(self):
+        """Return the scalars that `_step_piece` needs for this step."""
+        raise NotImplementedError
+
+    def _step_piece(self, parameters, gradients, *memory_scratch_settings):
+        """Do the step on one piece of all vectors."""
+        raise NotImplementedError
+
+
+class SGD(Optimizer):
+    """Gradient descent: p <- p - learning_rate * g.
+
+    >>> parameters = np.array([1.0]); SGD(0.1).step(parameters, np.array([2.0])); parameters
+    array([0.8])
+    """
+
+    def __init__(self, learning_rate=0.1):
+        super().__init__(learning_rate)
+
+    def _settings_of_step(self):
+        return (self.learning_rate,)
+
+    def _step_piece(self, p, g, scratch, learning_rate):
+        np.multiply(g, learning_rate, out=scratch)
+        np.subtract(p, scratch, out=p)
+
+
+class Momentum(Optimizer):
+    """Gradient descent with momentum: v <- momentum * v + g; p <- p - learning_rate * v.
+
+    Source: Polyak 1964; in this form Sutskever et al. 2013, "On the importance of initialization
+    and momentum in deep learning".
+    """
+
+    MEMORY = ("velocity",)
+
+    def __init__(self, learning_rate=0.1, momentum=0.9):
+        super().__init__(learning_rate)
+        self.momentum = require_number(momentum, "momentum", 0, 1, high_open=True)
+
+    def _settings_of_step(self):
+        return self.learning_rate, self.momentum
+
+    def _step_piece(self, p, g, v, scratch, learning_rate, momentum):
+        np.multiply(v, momentum, out=v)
+        np.add(v, g, out=v)
+        np.multiply(v, learning_rate, out=scratch)
+        np.subtract(p, scratch, out=p)
+
+
+class Adam(Optimizer):
+    """Adam: m and v are running means of g and g^2, and p <- p - learning_rate * m' / (sqrt(v') + epsilon).
+
+    m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t) correct for the start at zero. The memory
+    holds m / (1 - beta1) and v / (1 - beta2), which saves two operations a step; the factors move
+    into the step size and epsilon. Source: Kingma and Ba 2015, algorithm 1 and the end of section 2.
+    """
+
+    MEMORY = ("first_moment", "second_moment")
+
+    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):
+        super().__init__(learning_rate)
+        self.beta1 = require_number(beta1, "beta1", 0, 1, high_open=True)
+        self.beta2 = require_number(beta2, "beta2", 0, 1, high_open=True)
+        self.epsilon = require_number(epsilon, "epsilon", 0, np.inf, low_open=True, high_open=True)
+
+    def _settings_of_step(self):
+        root = ((1 - self.beta2) / (1 - self.beta2 ** self.steps)) ** 0.5
+        step_size = self.learning_rate * (1 - self.beta1) / (1 - self.beta1 ** self.steps) / root
+        return step_size, self.beta1, self.beta2, self.epsilon / root
+
+    def _step_piece(self, p, g, m, v, scratch, step_size, beta1, beta2, epsilon):
+        np.multiply(m, beta1, out=m)
+        np.add(m, g, out=m)
+        np.multiply(v, beta2, out=v)
+        np.multiply(g, g, out=scratch)
+        np.add(v, scratch, out=v)
+        np.sqrt(v, out=scratch)
+        np.add(scratch, epsilon, out=scratch)
+        np.divide(m, scratch, out=scratch)
+        np.multiply(scratch, step_size, out=scratch)
+        np.subtract(p, scratch, out=p)
+
+
+OPTIMIZERS = {"sgd": SGD, "momentum": Momentum, "adam": Adam}

@@ -1,0 +1,325 @@
+"""The training loop: batches, accumulation, stopping, history, callbacks, checkpoints.
+
+Data flows in as two arrays; out comes a History. The trainer knows neither what is being learnt
+nor where results are kept. Source: assignment section 1.2, items 4 and 5.
+"""
+
+import dataclasses
+import json
+import math
+import sys
+import time
+import zlib
+
+import numpy as np
+from tqdm import tqdm
+
+from smai_nn.checks import as_matrix, require_choice, require_finite, require_integer
+from smai_nn.early_stopping import EarlyStopping
+from smai_nn.files import load_npz, save_npz
+from smai_nn.losses import BCE
+from smai_nn.metrics import accuracy
+from smai_nn.model import NonFiniteLossError
+
+BLOCK_BYTES = 1 << 18  # rows are gathered in shuffled order in blocks of about 256 KiB
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Settings of one training run; raises ValueError for one out of range."""
+
+    batch_size: int = 32  # samples in one call of Model.train
+    grad_accumulation_steps: int = 1  # calls of Model.train before one Model.update
+    max_epochs: int = 100  # passes over the data at the most
+    patience: int | None = 10  # epochs that early stopping looks back; None: no early stopping
+    relative_loss_threshold: float = 0.01  # relative drop of the loss that early stopping asks for
+    learning_rate_schedule: str = "constant"  # or "cosine": from the optimizer's rate down to 0 at max_epochs
+    evaluate_every: int = 1  # epochs between accuracies on all samples, for 0-1 targets; 0: never
+    keep_best: bool = False  # end with the parameters of the epoch with the least mean loss
+    checkpoint_every: int = 0  # epochs between checkpoints, if the trainer has a checkpoint_path; 0: none
+    progress: bool = False  # show a tqdm bar
+
+    def __post_init__(self):
+        for name in ("batch_size", "grad_accumulation_steps", "max_epochs"):
+            require_integer(getattr(self, name), name, 1)
+        for name in ("evaluate_every", "checkpoint_every"):
+            require_integer(getattr(self, name), name, 0)
+        if self.patience is not None:
+            EarlyStopping(self.patience, self.relative_loss_threshold)  # checks both
+        require_choice(self.learning_rate_schedule, "learning_rate_schedule", ("constant", "cosine"))
+
+
+@dataclasses.dataclass
+class History:
+    """What happened, as lists while training and NumPy arrays afterwards.
+
+    `iteration_loss` and `iteration_samples` have one entry for each call of Model.train: its loss,
+    and the data points passed through train() up to and including it. `epoch_loss` is the
+    sample-weighted mean training loss of each epoch, `epoch_samples` the data points seen at its
+    end, `epoch_accuracy` the accuracy on all samples then (NaN where not evaluated),
+    `epoch_seconds` its training time without the evaluation.
+    """
+
+    iteration_loss: list = dataclasses.field(default_factory=list)
+    iteration_samples: list = dataclasses.field(default_factory=list)
+    epoch_loss: list = dataclasses.field(default_factory=list)
+    epoch_samples: list = dataclasses.field(default_factory=list)
+    epoch_accuracy: list = dataclasses.field(default_factory=list)
+    epoch_seconds: list = dataclasses.field(default_factory=list)
+    updates: int = 0
+    seconds: float = 0.0  # wall time of fit, evaluations and callbacks included
+    stop_reason: str = ""  # "max_epochs", "early_stopping", "interrupted", or what a callback said
+    seed: str = ""  # entropy and spawn key of the Generator that shuffled
+
+    SERIES = ("iteration_loss", "iteration_samples", "epoch_loss", "epoch_samples", "epoch_accuracy", "epoch_seconds")
+
+    @property
+    def epochs(self):
+        """Number of complete epochs."""
+        return len(self.epoch_loss)
+
+    @property
+    def samples(self):
+        """Data points passed through train() in all."""
+        return int(self.iteration_samples[-1]) if len(self.iteration_samples) else 0
+
+    def series(self):
+        """Return the per-iteration and per-epoch series as a dict of arrays."""
+        return {name: np.array(getattr(self, name), dtype=np.int64 if name.endswith("samples") else np.float64)
+                for name in self.SERIES}
+
+    def summary(self):
+        """Return the final figures as a dict of plain numbers and strings."""
+        last = lambda values: float(values[-1]) if len(values) else None  # noqa: E731
+        return {"final_loss": last(self.epoch_loss), "final_accuracy": last(self.epoch_accuracy),
+                "epochs": self.epochs, "samples": self.samples, "updates": self.updates,
+                "seconds": self.seconds, "stop_reason": self.stop_reason, "seed": self.seed}
+
+
+class Callback:
+    """Base of what may look on while training, and stop it with `trainer.stop(reason)`."""
+
+    def on_batch_end(self, trainer):
+        """Called after every Model.train and the update that may follow it."""
+
+    def on_epoch_end(self, trainer):
+        """Called after every epoch, with its loss and accuracy in `trainer.history`."""
+
+
+class Trainer:
+    """Trains a Model on arrays.
+
+    Parameters: `model`; `config`, a TrainConfig; `rng`, the Generator that shuffles (required);
+    `callbacks`, a list of Callback; `checkpoint_path`, where checkpoints go, if any.
+    While training, `trainer.history` grows, with `trainer.samples` the data points seen so far.
+    """
+
+    def __init__(self, model, config, *, rng, callbacks=(), checkpoint_path=None):
+        if not isinstance(rng, np.random.Generator):
+            raise ValueError(f"rng: expected a numpy Generator such as numpy.random.default_rng(0), got {rng!r}")
+        if config.checkpoint_every and checkpoint_path is None:
+            raise ValueError("checkpoint_path: expected a path, since the config asks for checkpoints, got None")
+        self.model, self.config, self.rng = model, config, rng
+        self.callbacks, self.checkpoint_path = list(callbacks), checkpoint_path
+        self.history = History()
+        self.samples = 0
+        self._stop_reason = ""
+
+    def stop(self, reason):
+        """Ask, from a callback, that training end after this batch; `reason` is kept in the history."""
+        self._stop_reason = reason
+
+    def fit(self, x, y, *, resume_from=None):
+        """Train on x (n, in_width) and y (n, out_width); return the History.
+
+        Every epoch passes each sample once through Model.train, in shuffled order, in batches of
+        batch_size (the last may be smaller); after every grad_accumulation_steps of them, and at
+        the epoch's end for what is left, Model.update is called. `resume_from` is a checkpoint of
+        the same settings and data, from which training goes on to bit-identical parameters.
+
+        Raises ValueError for bad data; NonFiniteLossError, which names epoch, batch and learning
+        rate, when the loss is no longer finite. On KeyboardInterrupt it returns what there is,
+        with the stop reason "interrupted".
+        """
+        x, y = self._checked_data(x, y)
+        has_accuracy = y.shape[1] == 1 and bool(np.isin(y, (0, 1)).all())
+        self.history = History(seed=_seed_of(self.rng))
+        self.samples, self._stop_reason = 0, ""
+        rule = EarlyStopping(self.config.patience, self.config.relative_loss_threshold) if self.config.patience else None
+        best = _Best() if self.config.keep_best else None
+        self.model.zero_grad()
+        if resume_from is not None:
+            self._restore(resume_from, x, y, rule, best)
+        base_rate = self.model.optimizer.learning_rate
+        before, start = self.history.seconds, time.perf_counter()
+        bar = tqdm(total=self.config.max_epochs * len(x), initial=self.samples, unit=" samples", unit_scale=True,
+                   disable=not self.config.progress, file=sys.stdout, dynamic_ncols=False, ncols=100)
+        try:
+            # Overflow is caught as a non-finite loss, with a better message than a warning.
+            with np.errstate(over="ignore", invalid="ignore"):
+                while not self._stop_reason and self.history.epochs < self.config.max_epochs:
+                    self._run_epoch(x, y, base_rate, bar)
+                    if self._stop_reason:  # a callback stopped in mid-epoch
+                        break
+                    self._finish_epoch(x, y, has_accuracy, rule, best, bar)
+                    every = self.config.checkpoint_every
+                    if every and self.history.epochs % every == 0:
+                        self.history.seconds = before + time.perf_counter() - start
+                        self.save_checkpoint(self.checkpoint_path, x, y, best)
+            self.history.stop_reason = self._stop_reason or "max_epochs"
+        except KeyboardInterrupt:
+            self.history.stop_reason = "interrupted"
+        finally:
+            self.model.optimizer.learning_rate = base_rate
+            self.model.zero_grad()
+            bar.close()
+        if best is not None and best.parameters is not None:
+            self.model.parameters = best.parameters
+        self.history.seconds = before + time.perf_counter() - start
+        for name, values in self.history.series().items():
+            setattr(self.history, name, values)
+        return self.history
+
+    def save_checkpoint(self, path, x, y, best=None):
+        """Write everything that `fit(..., resume_from=path)` needs, at the end of an epoch; return the Path."""
+        history = self.history
+        meta = {"rng": self.rng.bit_generator.state, "config": self._config_for_resume(), "data": _fingerprint(x, y),
+                "optimizer": self.model.optimizer.settings(), "architecture": str(self.model.layers),
+                "updates": history.updates, "seconds": history.seconds, "seed": history.seed}
+        arrays = {"parameters": self.model.parameters, "meta": np.array(json.dumps(meta))}
+        arrays |= {f"history.{name}": values for name, values in history.series().items()}
+        arrays |= {f"optimizer.{name}": values for name, values in self.model.optimizer.state().items()}
+        if best is not None and best.parameters is not None:
+            arrays |= {"best.parameters": best.parameters, "best.loss": np.array(best.loss)}
+        return save_npz(path, arrays)
+
+    def _checked_data(self, x, y):
+        x = np.ascontiguousarray(as_matrix(x, "x", self.model.in_width, self.model.dtype))
+        y = np.ascontiguousarray(as_matrix(y, "y", self.model.out_width, self.model.dtype))
+        if len(x) != len(y):
+            raise ValueError(f"y: expected {len(x)} rows, as x has, got {len(y)}")
+        require_finite(x, "x")
+        require_finite(y, "y")
+        if isinstance(self.model.loss, BCE):
+            BCE.check_labels(y)
+        return x, y
+
+    def _run_epoch(self, x, y, base_rate, bar):
+        """Pass every sample through the model once."""
+        model, history, config = self.model, self.history, self.config
+        start, pending = time.perf_counter(), 0
+        batches = _batches(x, y, self.rng.permutation(len(x)), config.batch_size)
+        for batch, (batch_x, batch_y) in enumerate(batches):
+            try:
+                loss = model.train(batch_x, batch_y)
+            except NonFiniteLossError as error:
+                raise NonFiniteLossError(
+                    f"training stopped at epoch {history.epochs}, batch {batch}, learning rate "
+                    f"{model.optimizer.learning_rate:g}: {error}") from error
+            self.samples += len(batch_x)
+            history.iteration_loss.append(loss)
+            history.iteration_samples.append(self.samples)
+            pending += 1
+            if pending == config.grad_accumulation_steps:
+                self._update(len(x), base_rate)
+                pending = 0
+            bar.update(len(batch_x))
+            for callback in self.callbacks:
+                callback.on_batch_end(self)
+            if self._stop_reason:
+                break
+        if pending:  # the last window of the epoch may be a partial one
+            self._update(len(x), base_rate)
+        history.epoch_seconds.append(time.perf_counter() - start)
+
+    def _update(self, sample_count, base_rate):
+        if self.config.learning_rate_schedule == "cosine":
+            batches = math.ceil(sample_count / self.config.batch_size)
+            total = self.config.max_epochs * math.ceil(batches / self.config.grad_accumulation_steps)
+            progress = self.history.updates / total
+            self.model.optimizer.learning_rate = base_rate * max(0.5 * (1 + math.cos(math.pi * progress)), 1e-9)
+        self.model.update()
+        self.history.updates += 1
+
+    def _finish_epoch(self, x, y, has_accuracy, rule, best, bar):
+        """Record the epoch's means, ask the stopping rule, tell the callbacks."""
+        history, every = self.history, self.config.evaluate_every
+        batches = math.ceil(len(x) / self.config.batch_size)
+        sizes = np.diff(history.iteration_samples[-batches:], prepend=self.samples - len(x))
+        history.epoch_loss.append(float(np.average(history.iteration_loss[-batches:], weights=sizes)))
+        history.epoch_samples.append(self.samples)
+        evaluated = has_accuracy and every and len(history.epoch_loss) % every == 0
+        history.epoch_accuracy.append(accuracy(self.model.predict(x), y) if evaluated else math.nan)
+        if best is not None:
+            best.offer(history.epoch_loss[-1], self.model.parameters)
+        if rule is not None and rule.should_stop(history.epoch_loss[-1]):
+            self.stop("early_stopping")
+        if self.config.progress:
+            shown = {"epoch": history.epochs, "loss": f"{history.epoch_loss[-1]:.5f}"}
+            if evaluated:
+                shown["accuracy"] = f"{history.epoch_accuracy[-1]:.2%}"
+            bar.set_postfix(shown, refresh=False)
+        for callback in self.callbacks:
+            callback.on_epoch_end(self)
+
+    def _config_for_resume(self):
+        """Return the settings that must be equal for a bit-identical continuation."""
+        config = dataclasses.asdict(self.config)
+        free = ["progress", "checkpoint_every"] + ["max_epochs"] * (config["learning_rate_schedule"] == "constant")
+        return {name: value for name, value in config.items() if name not in free}
+
+    def _restore(self, path, x, y, rule, best):
+        saved = load_npz(path)
+        try:
+            meta = json.loads(str(saved["meta"]))
+            expected = {"config": self._config_for_resume(), "data": _fingerprint(x, y),
+                        "optimizer": self.model.optimizer.settings(), "architecture": str(self.model.layers)}
+            for name, value in expected.items():
+                if meta[name] != json.loads(json.dumps(value)):
+                    raise ValueError(f"{path}: expected a checkpoint with {name} {value}, got {meta[name]}")
+            series = {name: saved[f"history.{name}"].tolist() for name in History.SERIES}
+            optimizer = {k.removeprefix("optimizer."): v for k, v in saved.items() if k.startswith("optimizer.")}
+            parameters = saved["parameters"]
+        except (KeyError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path}: expected a trainer's checkpoint, got another file ({error})") from error
+        self.model.optimizer.restore(optimizer, self.model.parameters, self.model.gradients)
+        self.model.parameters = parameters
+        self.rng.bit_generator.state = meta["rng"]
+        self.history = History(**series, updates=meta["updates"], seconds=meta["seconds"], seed=meta["seed"])
+        self.samples = self.history.samples
+        stopped = [rule.should_stop(loss) for loss in self.history.epoch_loss] if rule else []
+        if stopped and stopped[-1]:
+            self.stop("early_stopping")
+        if best is not None and "best.parameters" in saved:
+            best.parameters, best.loss = saved["best.parameters"], float(saved["best.loss"])
+
+
+class _Best:
+    """The parameters of the epoch with the least loss so far."""
+
+    def __init__(self):
+        self.loss, self.parameters = math.inf, None
+
+    def offer(self, loss, parameters):
+        if loss < self.loss:
+            self.loss, self.parameters = loss, parameters.copy()
+
+
+def _batches(x, y, order, batch_size):
+    """Yield (x, y) batches in the given order, as slices of gathered blocks of whole batches."""
+    row_bytes = (x.shape[1] + y.shape[1]) * x.itemsize
+    block = max(1, BLOCK_BYTES // (row_bytes * batch_size)) * batch_size
+    for start in range(0, len(order), block):
+        rows = order[start:start + block]
+        block_x, block_y = x[rows], y[rows]
+        for first in range(0, len(rows), batch_size):
+            yield block_x[first:first + batch_size], block_y[first:first + batch_size]
+
+
+def _fingerprint(x, y):
+    return [*x.shape, *y.shape, zlib.crc32(x), zlib.crc32(y)]
+
+
+def _seed_of(rng):
+    sequence = rng.bit_generator.seed_seq
+    return f"{sequence.entropy}" + (f" spawn {tuple(sequence.spawn_key)}" if sequence.spawn_key else "")
