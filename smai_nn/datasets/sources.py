@@ -1,0 +1,49 @@
+"""The one place that decides where a data file comes from, and describes it for the records."""
+
+import dataclasses
+import hashlib
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]  # the folder that holds data/, runs/ and the notebook
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSource:
+    """Where a data set came from."""
+
+    path: Path  # the file
+    label: str  # the same without this machine's folders, e.g. "data/border.png"
+    sha256: str  # first 16 digits of the content's hash
+
+    def __str__(self):
+        return f"{self.label} (sha256 {self.sha256}...)"
+
+    def record(self):
+        """Return what a run's settings keep of it."""
+        return {"file": self.label, "sha256": self.sha256}
+
+
+def find_file(name):
+    """Return the DataSource of the file `name`: in data/, else in the folder $SMAI_DATA.
+
+    Raises FileNotFoundError naming the places it looked in.
+    """
+    places = {"data": ROOT / "data"}
+    if os.environ.get("SMAI_DATA"):
+        places["$SMAI_DATA"] = Path(os.environ["SMAI_DATA"]).expanduser()
+    for label, folder in places.items():
+        if (folder / name).is_file():
+            return describe(folder / name, f"{label}/{name}")
+    raise FileNotFoundError(f"{name}: expected it in {' or '.join(places)}, found it in none; "
+                            "put it there or set SMAI_DATA to the folder that has it")
+
+
+def describe(path, label=None):
+    """Return the DataSource of an existing file. Raises FileNotFoundError if there is none."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected a file, found {'a folder' if path.is_dir() else 'nothing'} there")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return DataSource(path, label or path.name, digest[:16])

@@ -1,0 +1,86 @@
+"""What the notebook needs to show things: source code, figures, tables, text with measured numbers."""
+
+import inspect
+import os
+import platform
+import textwrap
+from pathlib import Path
+
+from IPython.display import Image, Markdown, display
+from threadpoolctl import threadpool_limits
+
+from smai_nn.datasets.border import BorderDataset
+from smai_nn.datasets.sources import ROOT
+from smai_nn.plots.style import audit
+from smai_nn.profiles import current_profile
+from smai_nn.runs import DEFAULT_USERNAME, RunFolder, runs_root, username, versions
+
+
+def start():
+    """Show username, profile, seeds, data sources and versions; return the Profile. The set-up cell calls it."""
+    profile = current_profile()
+    # One BLAS thread here too: these networks are small, and the bits then equal those of a sweep.
+    threadpool_limits(limits=1)
+    own = username()
+    name = own if own != DEFAULT_USERNAME else f"{own} (a placeholder: set SMAI_USERNAME to your email username)"
+    rows = [("username on all figures", name),
+            ("profile", f"{profile.name}: " + ("all grids and seeds" if profile.name == "full" else
+                                               "the same code on smaller grids and fewer epochs, for a quick look")),
+            ("seeds", ", ".join(map(str, profile.seeds)) + "; for XOR " + ", ".join(map(str, profile.xor_seeds))),
+            ("border map", str(BorderDataset().source)),
+            ("run folders", f"{_relative(runs_root())}/"),
+            ("W&B mode", os.environ.get("WANDB_MODE", "offline")),
+            ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"),
+            ("versions", ", ".join(f"{k} {v}" for k, v in versions().items()))]
+    show_table([{"setting": k, "value": v} for k, v in rows])
+    return profile
+
+
+def show_source(*objects):
+    """Show the source of classes and functions, each with the file it lives in."""
+    for thing in objects:
+        path = Path(inspect.getsourcefile(thing)).relative_to(ROOT).as_posix()
+        display(Markdown(f"`{thing.__name__}`, from `{path}`:\n\n```python\n{inspect.getsource(thing).rstrip()}\n```"))
+
+
+def show_figure(figure, name):
+    """Save a Figure as <name>-<username>.png in the runs' figures folder and show it.
+
+    Raises ValueError if it lacks a title, an axis label, a legend or the username: such a plot counts for nothing.
+    """
+    if problems := audit(figure):
+        raise ValueError(f"figure {name}: " + "; ".join(problems))
+    path = RunFolder(runs_root() / "figures").save_figure(name, figure)
+    display(Image(data=path.read_bytes(), format="png"))
+
+
+def show_table(rows, caption=""):
+    """Show rows, dicts with the same keys, as a table; numbers are right-aligned."""
+    columns = list(rows[0])
+    marks = [("---:" if all(isinstance(row[c], (int, float)) for row in rows) else ":---") for c in columns]
+    lines = ["| " + " | ".join(cells) + " |" for cells in
+             [columns, marks, *([_cell(row[c]) for c in columns] for row in rows)]]
+    display(Markdown((f"**{caption}**\n\n" if caption else "") + "\n".join(lines)))
+
+
+def show_run_folder(name):
+    """Show what is in the run folder of this name, and its settings' main lines."""
+    folder = RunFolder(runs_root() / name)
+    show_table([{"file": file, "bytes": size} for file, size in folder.listing()],
+               f"{_relative(runs_root())}/{name}/")
+
+
+def say(text):
+    """Show Markdown text; the notebook fills in the numbers that it measured."""
+    display(Markdown(textwrap.dedent(text).strip()))
+
+
+def _cell(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+
+
+def _relative(path):
+    try:
+        return path.resolve().relative_to(ROOT).as_posix()
+    except ValueError:
+        return path.name

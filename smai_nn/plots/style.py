@@ -1,0 +1,76 @@
+"""What all figures share: colours, labels, the username stamp, and the audit of all of these."""
+
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.figure import Figure
+
+from smai_nn.runs import username
+
+# Okabe and Ito's palette, distinguishable with any common colour blindness.
+BLUE, ORANGE, GREEN, PURPLE, RED, SKY, YELLOW, BLACK = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
+SERIES = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
+
+# One colour and one marker for each activation, in every figure.
+ACTIVATION_STYLES = {"relu": (BLUE, "o"), "tanh": (RED, "s"), "sigmoid": (GREEN, "^"), "identity": (ORANGE, "D")}
+
+
+def new_figure(rows=1, columns=1, width=4.6, height=3.7):
+    """Return a Figure of rows x columns panels, each `width` x `height` inches, and its axes (rows, columns)."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def describe(axes, title, x_label, y_label, *, handles=None, legend="best", columns=1):
+    """Give a panel its title, axis labels, legend and the username.
+
+    `legend` is a matplotlib location, or "below" for a legend under the panel, where it hides
+    nothing; `handles` replaces the labelled artists.
+    """
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel(x_label, fontsize=9)
+    axes.set_ylabel(y_label, fontsize=9)
+    axes.tick_params(labelsize=8)
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)} if legend == "below" else {"loc": legend}
+    axes.legend(**({"handles": handles} if handles else {}), **place, ncols=columns, fontsize=8, framealpha=0.85)
+    text = axes.text(0.98, 0.98, username(), ha="right", va="top", transform=axes.transAxes,
+                     fontsize=7, color="gray", alpha=0.9, zorder=10)
+    text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="white", alpha=0.7)])
+
+
+def audit(figure):
+    """Return what is missing in a Figure, a list of sentences; empty if it is complete.
+
+    Every panel but a colour bar needs a title, both axis labels, a legend (or a colour bar of its
+    own) with at least one entry, and the username inside it.
+    """
+    missing = []
+    bars = {axes for axes in figure.axes if axes.get_label() == "<colorbar>"}
+    panels = [axes for axes in figure.axes if axes not in bars]
+    if not panels:
+        missing.append("the figure has no panel")
+    for axes in bars:
+        if not (axes.get_ylabel() or axes.get_xlabel()):
+            missing.append("a colour bar has no label")
+    for number, axes in enumerate(panels):
+        where = f"panel {number} ({axes.get_title() or 'no title'})"
+        for name, text in (("title", axes.get_title()), ("x-label", axes.get_xlabel()), ("y-label", axes.get_ylabel())):
+            if not text.strip():
+                missing.append(f"{where} has no {name}")
+        legend = axes.get_legend()
+        has_legend = legend is not None and any(text.get_text().strip() for text in legend.get_texts())
+        has_bar = any(getattr(image, "colorbar", None) for image in [*axes.images, *axes.collections])
+        if not has_legend and not has_bar:
+            missing.append(f"{where} has neither a legend nor a colour bar")
+        if not axes.axison:
+            missing.append(f"{where} has its axes switched off")
+        if not any(text.get_text() == username() and text.get_visible() for text in axes.texts):
+            missing.append(f"{where} does not show the username")
+    return missing
+
+
+def median_and_range(axes, x, values, *, label, color, marker="o"):
+    """Draw the median over seeds as a line and least to greatest as a band; `values` is (len(x), seeds)."""
+    values = np.asarray(values, float)
+    axes.plot(x, np.median(values, axis=1), color=color, marker=marker, markersize=4, label=label)
+    axes.fill_between(x, values.min(axis=1), values.max(axis=1), color=color, alpha=0.15, linewidth=0)

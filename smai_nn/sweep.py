@@ -1,0 +1,43 @@
+"""Many independent runs over the cores, through joblib, with one BLAS thread each.
+
+The same call runs on a cluster: `with joblib.parallel_config(backend="dask"): run_sweep(...)`.
+"""
+
+import functools
+import sys
+
+import joblib
+from threadpoolctl import ThreadpoolController
+from tqdm import tqdm
+
+
+def run_sweep(function, settings, *, workers=-1, description="runs", progress=True):
+    """Return [function(s) for s in settings], computed over `workers` processes (-1: all cores).
+
+    `function` must be importable (defined in a module) and depend on its argument alone: seeds
+    belong in the settings, so the results are the same for any number of workers. Every run has
+    one BLAS thread: more would fight over the cores and change the last bits. An error in a run
+    ends the sweep with that error and the settings that raised it; the folders of finished runs
+    stay. Raises ValueError for empty settings.
+    """
+    settings = list(settings)
+    if not settings:
+        raise ValueError(f"{description}: expected at least one setting to run, got none")
+    jobs = (joblib.delayed(_run_one)(function, setting) for setting in settings)
+    results = joblib.Parallel(n_jobs=workers, return_as="generator", batch_size="auto")(jobs)
+    return list(tqdm(results, total=len(settings), desc=description, file=sys.stdout, disable=not progress, ncols=100))
+
+
+def _run_one(function, setting):
+    try:
+        with _threadpools().limit(limits=1):
+            return function(setting)
+    except Exception as error:
+        error.add_note(f"in the run with the settings {setting!r}")
+        raise
+
+
+@functools.cache
+def _threadpools():
+    """The process's thread pools, found once: looking takes milliseconds, a run may take less."""
+    return ThreadpoolController()
