@@ -50,15 +50,16 @@ def select(notebook, section):
     return chosen
 
 
-def execute(notebook, destination, progress=True):
+def execute(notebook, destination, environment):
     """Run all cells, keeping outputs in `notebook`, which is written to `destination` even if a cell fails.
 
-    Returns None, or the error text of the cell that failed.
+    `environment` holds the kernel's environment variables. Returns None, or the error text of the cell that failed.
     """
     names, cell_sections = sections_of(notebook)
     labels = [f"{own} {names[own]}" if own else "set-up" for own in cell_sections]
     code = sum(cell.cell_type == "code" for cell in notebook.cells)
-    bar = tqdm(total=code, file=sys.stdout, disable=not progress, ncols=100, bar_format="{n}/{total} cells [{elapsed}] {desc}")
+    bar = tqdm(total=code, file=sys.stdout, ncols=100,
+               bar_format="{n_fmt}/{total_fmt} cells [{elapsed}] {desc}")
 
     def on_start(cell, cell_index):
         bar.set_description_str(labels[cell_index])
@@ -69,9 +70,10 @@ def execute(notebook, destination, progress=True):
 
     client = NotebookClient(notebook, timeout=None, kernel_name="python3", coalesce_streams=True, record_timing=False,
                             resources={"metadata": {"path": str(ROOT)}},
+                            extra_arguments=["--log-level=ERROR"],  # its warnings are not about the notebook
                             on_cell_start=on_start, on_cell_complete=on_done)
     try:
-        client.execute()
+        client.execute(env=environment)
         return None
     except (CellExecutionError, DeadKernelError) as error:
         return str(error)
@@ -112,9 +114,9 @@ def main(arguments=None):
     print(f"Profile {options.profile}; everything goes to {shown}/", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         # The user's own IPython start-up files have no part in this.
-        os.environ |= {"SMAI_PROFILE": options.profile, "SMAI_RUNS": str(folder.path), "IPYTHONDIR": scratch}
+        environment = os.environ | {"SMAI_PROFILE": options.profile, "SMAI_RUNS": str(folder.path), "IPYTHONDIR": scratch}
         try:
-            error = execute(notebook, folder.path / NOTEBOOK.name)
+            error = execute(notebook, folder.path / NOTEBOOK.name, environment)
         except KeyboardInterrupt:
             print(f"Interrupted; what ran so far is in {shown}/{NOTEBOOK.name}")
             return 130

@@ -41,7 +41,7 @@ class ReLU(Activation):
         return np.maximum(pre_activation, 0, out=out)
 
     def backward(self, grad_output, pre_activation, output, out=None):
-        out = np.empty_like(grad_output) if out is None else out
+        out = _array_like(grad_output) if out is None else out
         np.greater(pre_activation, 0, out=out)  # the 0-1 derivative, without a mask array
         return np.multiply(grad_output, out, out=out)
 
@@ -57,7 +57,8 @@ class Tanh(Activation):
         return np.tanh(pre_activation, out=out)
 
     def backward(self, grad_output, pre_activation, output, out=None):
-        out = np.multiply(output, output, out=out)
+        out = _array_like(output) if out is None else out
+        np.multiply(output, output, out=out)
         np.subtract(1, out, out=out)
         return np.multiply(grad_output, out, out=out)
 
@@ -72,13 +73,15 @@ class Sigmoid(Activation):
     """
 
     def forward(self, pre_activation, out=None):
-        out = np.multiply(pre_activation, 0.5, out=out)
+        out = _array_like(pre_activation) if out is None else out
+        np.multiply(pre_activation, 0.5, out=out)
         np.tanh(out, out=out)
         np.multiply(out, 0.5, out=out)
         return np.add(out, 0.5, out=out)
 
     def backward(self, grad_output, pre_activation, output, out=None):
-        out = np.subtract(1, output, out=out)
+        out = _array_like(output) if out is None else out
+        np.subtract(1, output, out=out)
         np.multiply(output, out, out=out)
         return np.multiply(grad_output, out, out=out)
 
@@ -95,6 +98,11 @@ class Identity(Activation):
 
     def backward(self, grad_output, pre_activation, output, out=None):
         return np.positive(grad_output, out=out)
+
+
+def _array_like(values):
+    """Return an uninitialised array of the shape of `values`, float32 for float32, else float64."""
+    return np.empty(np.shape(values), np.result_type(values, np.float32))
 
 
 ACTIVATIONS = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid, "identity": Identity}

@@ -19,13 +19,17 @@ def numerical_gradient(model, x, y, epsilon=1e-5):
     """
     epsilon = require_number(epsilon, "epsilon", 0, np.inf, low_open=True, high_open=True)
     parameters, gradient = model.parameters, np.empty(model.parameter_count)
-    for i, value in enumerate(parameters.copy()):
-        parameters[i] = value + epsilon
-        above = model.evaluate(x, y)
-        parameters[i] = value - epsilon
-        below = model.evaluate(x, y)
-        parameters[i] = value
-        gradient[i] = (above - below) / (2 * epsilon)
+    original = parameters.copy()
+    try:
+        for i, value in enumerate(original):
+            parameters[i] = value + epsilon
+            above = model.evaluate(x, y)
+            parameters[i] = value - epsilon
+            below = model.evaluate(x, y)
+            parameters[i] = value
+            gradient[i] = (above - below) / (2 * epsilon)
+    finally:
+        parameters[...] = original
     return gradient
 
 

@@ -114,6 +114,8 @@ class Model:
         y = as_matrix(y, "y", self.out_width, self.dtype)
         if len(x) != len(y):
             raise ValueError(f"y: expected {len(x)} rows, as x has, got {len(y)}")
+        if not math.isfinite(np.add.reduce(x, axis=None)):  # quick; a ReLU could hide an infinity from the loss
+            require_finite(x, "x")
         prediction = x
         for layer in self.layers:
             prediction = layer.forward(prediction, reuse=True)
@@ -154,6 +156,9 @@ class Model:
         y = as_matrix(y, "y", self.out_width, self.dtype)
         if len(x) != len(y):
             raise ValueError(f"y: expected {len(x)} rows, as x has, got {len(y)}")
+        require_finite(x, "x")
+        if not isinstance(self.loss, BCE):  # which checks its labels itself
+            require_finite(y, "y")
         total = 0.0
         for start in range(0, len(x), INFERENCE_ROWS):
             rows, target = x[start:start + INFERENCE_ROWS], y[start:start + INFERENCE_ROWS]
@@ -188,7 +193,8 @@ class Model:
         for name, array in saved.items():
             if array.dtype.kind != "f":
                 raise ValueError(f"{path}: expected floating-point numbers in {name}, got {array.dtype}")
-            require_finite(array, f"{path}: {name}")
+            with np.errstate(over="ignore"):
+                require_finite(array.astype(self.dtype), f"{path}: {name}")
         for name, array in saved.items():
             own[name][...] = array
 
@@ -208,7 +214,6 @@ class Model:
         else:
             loss, gradient = self.loss.value_and_gradient(prediction, y, out=self._grad_loss)
         if not math.isfinite(loss):
-            require_finite(self.layers[0].input, "x")
             require_finite(y, "y")
             raise NonFiniteLossError(f"loss: expected a finite number, got {loss}; the parameters have probably "
                                      "diverged: lower the learning rate or rescale the data")
@@ -221,23 +226,34 @@ class Model:
     def _collect(self):
         """Bring all layers' parameters and gradients into two flat vectors, views of which they become."""
         shared = _neighbours(self.layers)
-        self._parameters, self._gradients = shared or (
-            np.concatenate([getattr(layer, name) for layer in self.layers]) for name in ("_parameters", "_gradients"))
-        start = 0
+        self._bind_layers(*(shared or (np.concatenate([getattr(layer, name) for layer in self.layers])
+                                       for name in ("_parameters", "_gradients"))))
+
+    def _bind_layers(self, parameters, gradients):
+        """Make these flat vectors the model's, and the layers' arrays views of them."""
+        self._parameters, self._gradients, start = parameters, gradients, 0
         for layer in self.layers:
             piece = slice(start, start + layer.parameter_count)
             layer._bind(self._parameters[piece], self._gradients[piece])
             start = piece.stop
         self._grad_loss = None
 
-    # A copy or an unpickled model gets flat vectors of its own, with its own layers' views on them.
+    # A copy or an unpickled model gets flat vectors of its own, with its own layers' views on them. What
+    # is copied is the whole vector, also if this model is a part of another one: copied together, they
+    # then still share it.
 
     def __getstate__(self):
-        return {"layers": self.layers, "loss": self.loss, "optimizer": self.optimizer}
+        owners = [vector if vector.base is None else vector.base for vector in (self._parameters, self._gradients)]
+        start = _offset(self.layers[0])
+        return {"layers": self.layers, "loss": self.loss, "optimizer": self.optimizer, "owners": owners,
+                "piece": slice(start, start + self.parameter_count)}
 
     def __setstate__(self, state):
+        piece, owners = state.pop("piece"), state.pop("owners")
         vars(self).update(state)
-        self._collect()
+        # Read-only where a worker process got the vectors as a memory map.
+        owners = [vector if vector.flags.writeable else vector.copy() for vector in owners]
+        self._bind_layers(*(vector[piece] for vector in owners))
 
 
 def build_network(widths, activation, output_activation, *, loss, optimizer, rng, dtype=np.float32):

@@ -27,7 +27,10 @@ class Optimizer:
         if self._memory is None:
             self._memory = {name: np.zeros_like(parameters) for name in self.MEMORY}
             self._split(parameters, gradients)
-        elif parameters is not self._owner:
+        elif parameters is self._vectors[0]:
+            if gradients is not self._vectors[1]:
+                self._split(parameters, gradients)
+        else:
             raise ValueError(f"{type(self).__name__}: expected the parameters it has worked on so far, got others; "
                              "give every model an optimizer of its own")
         self.steps += 1
@@ -37,7 +40,7 @@ class Optimizer:
 
     def settings(self):
         """Return the name and the settings as a dict for a run's records."""
-        hidden = ("steps", "_memory", "_owner", "_pieces")
+        hidden = ("steps", "_memory", "_vectors", "_pieces")
         return {"name": type(self).__name__, **{k: v for k, v in vars(self).items() if k not in hidden}}
 
     def state(self):
@@ -48,16 +51,16 @@ class Optimizer:
         """Take over what `state()` returned, for these flat vectors. Raises ValueError if it does not fit."""
         memory = {name: values for name, values in state.items() if name != "steps"}
         fits = all(v.shape == parameters.shape and v.dtype == parameters.dtype for v in memory.values())
-        if "steps" not in state or set(memory) not in (set(self.MEMORY), set()) or not fits:
+        if "steps" not in state or set(memory) != set(self.MEMORY if state["steps"] else ()) or not fits:
             raise ValueError(f"{type(self).__name__}: expected a state with {('steps', *self.MEMORY)} for "
                              f"{parameters.size} parameters, got {({k: v.shape for k, v in state.items()})}")
         self.steps = int(state["steps"])
-        self._memory = {k: v.copy() for k, v in memory.items()} if self.steps else None
+        self._memory = {name: memory[name].copy() for name in self.MEMORY} if self.steps else None
         if self.steps:
             self._split(parameters, gradients)
 
     def _split(self, parameters, gradients):
-        self._owner = parameters
+        self._vectors = parameters, gradients
         scratch = np.empty(min(PIECE, parameters.size), parameters.dtype)
         vectors = (parameters, gradients, *self._memory.values())
         self._pieces = []
@@ -66,7 +69,7 @@ class Optimizer:
             self._pieces.append((*piece, scratch[:len(piece[0])]))
 
     def __getstate__(self):  # a copy starts with no memory: it will serve another model
-        return {**{k: v for k, v in vars(self).items() if k not in ("_owner", "_pieces")}, "_memory": None, "steps": 0}
+        return {**{k: v for k, v in vars(self).items() if k not in ("_vectors", "_pieces")}, "_memory": None, "steps": 0}
 
     def __repr__(self):
         settings = self.settings()

@@ -130,7 +130,7 @@ class RunFolder:
         return rows
 
 
-def _wandb_rows(history, most=200):
+def _wandb_rows(history, most=100):
     """Return the history as rows for W&B: every ~10th iteration (at most `most` in all), and every epoch's end."""
     every = max(10, len(history.iteration_loss) // most)
     rows = {int(s): {"samples": int(s), "loss": float(v)}

@@ -54,6 +54,7 @@ class StopWhenLearnt(Callback):
         self.x, self.y = x, y
 
     def on_epoch_end(self, trainer):
+        """Stop if all outputs are near enough."""
         if trainer.history.epoch_accuracy[-1] == 1 and np.abs(trainer.model.predict(self.x) - self.y).max() <= MARGIN:
             trainer.stop("learnt")
 

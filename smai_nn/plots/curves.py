@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from smai_nn.plots.style import BLUE, GREEN, RED, SERIES, describe, new_figure
+from smai_nn.plots.style import BLUE, GREEN, RED, SERIES, describe, new_figure, plain_log_scale
 
 SAMPLES = "training samples seen"
 
@@ -13,7 +13,7 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     The horizontal axis counts every data point passed through train(), so that runs with other
     batch sizes and accumulations compare.
     """
-    figure, axes = new_figure(width=7, height=3.8)
+    figure, axes = new_figure(width=7, height=3.8, margins=(0.75, 0.5, 0.15, 0.3))
     panel = axes[0, 0]
     for colour, (label, history) in zip(SERIES, histories.items()):
         series = history if isinstance(history, dict) else history.series()
@@ -22,7 +22,7 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
         if len(series["epoch_samples"]):
             panel.plot(series["epoch_samples"], series["epoch_loss"], color=colour, linewidth=1.8,
                        label=f"{label}: epoch mean")
-    panel.set_yscale("log")
+    plain_log_scale(panel.yaxis)
     panel.grid(alpha=0.25)
     describe(panel, title, SAMPLES, loss_name, legend="lower left")
     return figure

@@ -10,6 +10,7 @@ from smai_nn.plots.style import BLACK, SKY, describe, new_figure
 COUNTRY_COLOURS = ("#FFA500", "#8A2BE2")  # the picture's own: Netherlands, Belgium
 COUNTRY_MAP = ListedColormap(COUNTRY_COLOURS)
 COLUMN, ROW = "column (px)", "row (px)"
+_PREDICTION_MARGINS = (0.55, 1.0, 0.1, 0.45)  # inches: room for labels, legend below, two lines of title
 X_INPUT, Y_INPUT = "x1", "x2"
 
 
@@ -38,14 +39,14 @@ def plot_class_balance(counts, countries):
 
 def plot_map_prediction(mask, predicted, countries, title):
     """Show truth, prediction and errors over the truth side by side; both maps are 0-1 (height, width)."""
-    figure, axes = new_figure(1, 3, width=4, height=4.3)
+    figure, axes = new_figure(1, 3, width=4, height=4.5, margins=_PREDICTION_MARGINS)
     _draw_prediction(axes[0], mask, predicted, countries, title)
     return figure
 
 
 def plot_prediction_gallery(mask, predictions, countries):
     """Show a row of truth, prediction and errors for each (title, 0-1 map) of `predictions`."""
-    figure, axes = new_figure(len(predictions), 3, width=4, height=4.2)
+    figure, axes = new_figure(len(predictions), 3, width=4, height=4.5, margins=_PREDICTION_MARGINS)
     for row, (title, predicted) in zip(axes, predictions):
         _draw_prediction(row, mask, predicted, countries, title)
     return figure

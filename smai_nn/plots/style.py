@@ -3,6 +3,8 @@
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.transforms import offset_copy
 
 from smai_nn.runs import username
 
@@ -15,10 +17,20 @@ SERIES = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
 ACTIVATION_STYLES = {"relu": (BLUE, "o"), "tanh": (RED, "s"), "sigmoid": (GREEN, "^"), "identity": (ORANGE, "D")}
 
 
-def new_figure(rows=1, columns=1, width=4.6, height=3.7):
-    """Return a Figure of rows x columns panels, each `width` x `height` inches, and its axes (rows, columns)."""
-    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False)
+def new_figure(rows=1, columns=1, width=4.6, height=3.7, margins=None):
+    """Return a Figure of rows x columns panels, each `width` x `height` inches, and its axes (rows, columns).
+
+    The layout is found automatically, or fixed by `margins`, inches around each panel (left, bottom,
+    right, top), which draws twice as fast: for the figures that every run of a sweep makes.
+    """
+    figure = Figure(figsize=(width * columns, height * rows), layout=None if margins else "constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    if margins:
+        left, bottom, right, top = margins
+        inner_width, inner_height = width - left - right, height - bottom - top
+        figure.subplots_adjust(left / width / columns, bottom / height / rows, 1 - right / width / columns,
+                               1 - top / height / rows, (left + right) / inner_width, (bottom + top) / inner_height)
+    return figure, axes
 
 
 def describe(axes, title, x_label, y_label, *, handles=None, legend="best", columns=1):
@@ -31,11 +43,14 @@ def describe(axes, title, x_label, y_label, *, handles=None, legend="best", colu
     axes.set_xlabel(x_label, fontsize=9)
     axes.set_ylabel(y_label, fontsize=9)
     axes.tick_params(labelsize=8)
-    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)} if legend == "below" else {"loc": legend}
+    place = {"loc": legend}
+    if legend == "below":  # a fixed distance, whatever the panel's size: past the tick labels and the x-label
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 0,
+                 "bbox_transform": offset_copy(axes.transAxes, axes.figure, y=-36, units="points")}
     axes.legend(**({"handles": handles} if handles else {}), **place, ncols=columns, fontsize=8, framealpha=0.85)
     text = axes.text(0.98, 0.98, username(), ha="right", va="top", transform=axes.transAxes,
-                     fontsize=7, color="gray", alpha=0.9, zorder=10)
-    text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="white", alpha=0.7)])
+                     fontsize=7.5, color="#333333", zorder=10)
+    text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="white", alpha=0.6)])
 
 
 def audit(figure):
@@ -67,6 +82,14 @@ def audit(figure):
         if not any(text.get_text() == username() and text.get_visible() for text in axes.texts):
             missing.append(f"{where} does not show the username")
     return missing
+
+
+def plain_log_scale(axis):
+    """Make a logarithmic axis whose ticks read 0.2, 0.5, 1 instead of powers of ten."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def median_and_range(axes, x, values, *, label, color, marker="o"):

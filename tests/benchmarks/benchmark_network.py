@@ -18,8 +18,8 @@ All start from the same parameters and train on the same batch.
   layer, x^T g in every layer, g W^T in every layer but the first. Their time divided by smai_nn's
   is the share of the machine's GEMM rate that smai_nn's step reaches.
 
-Repetitions alternate between the contenders, so that a change of the machine's speed meets all of
-them; ratios are taken within a repetition. Times are the median and the range over repetitions.
+Each repetition gives every contender the same time, in turns, so that a change of the machine's
+speed meets all of them; ratios are taken within a repetition. Medians and ranges are over repetitions.
 Each number of threads has a process of its own, since BLAS libraries read it when they are loaded.
 """
 
@@ -54,10 +54,11 @@ NETWORKS = [  # widths, rows of a batch
     ((784, 256, 64, 256, 784), 256),
 ]
 LEARNING_RATE = 1e-3
-TIMING_SECONDS = 0.15
-WARM_UP_SECONDS = 0.01  # before each timing: refills the caches that the contender before it used
-REST_SECONDS = 0.03  # before each timing: idle threads of the library used before keep spinning for about that long
-STACK_BYTES = 1 << 22  # size of the data for one partial_fit: small enough for the cache, as one batch is
+TURNS = 4  # of each contender in a repetition
+TURN_SECONDS = 0.04  # so that a repetition times each contender for about 0.16 s
+WARM_UP_SECONDS = 0.004  # before each turn: refills the caches that the contender before it used
+REST_SECONDS = 0.03  # before each turn, if threads > 1: the last library's idle threads keep spinning about so long
+STACK_BYTES = 1 << 21  # size of the data for one partial_fit: small enough for the cache, as one batch is
 STACK_BATCHES = 64
 OURS, TORCH, SKLEARN, GEMM = "smai_nn", "PyTorch", "scikit-learn", "GEMM"
 PEERS = {TORCH: "torch", SKLEARN: "sklearn"}
@@ -94,7 +95,7 @@ def work(threads, repetitions):
                 "torch": peers[TORCH].get_num_threads() if peers[TORCH] else None}
     print(json.dumps(settings), flush=True)
     for widths, batch in NETWORKS:
-        times = measure(contenders(widths, batch, peers), repetitions)
+        times = measure(contenders(widths, batch, peers), repetitions, REST_SECONDS if threads > 1 else 0)
         print(json.dumps({"widths": widths, "batch": batch, "threads": threads, "times": times}), flush=True)
 
 
@@ -118,12 +119,12 @@ def contenders(widths, batch, peers):
     rng = np.random.default_rng(0)
     x, y = (rng.random((batch, width), dtype=np.float32) for width in (widths[0], widths[-1]))
     model = build_network(widths, ReLU, Identity, loss="mse", optimizer=Adam(LEARNING_RATE), rng=rng)
-    found = {}
-    if peers[TORCH]:
-        found[TORCH] = torch_step(peers[TORCH], model, x, y), 1
+    found = {}  # in the order of their turns
     if peers[SKLEARN]:
         found[SKLEARN] = sklearn_steps(model, x, y)
-    return {OURS: (own_step(model, x, y), 1), **found, GEMM: (gemm_step(widths, batch, rng), 1)}
+    if peers[TORCH]:
+        found[TORCH] = torch_step(peers[TORCH], model, x, y), 1
+    return {**found, OURS: (own_step(model, x, y), 1), GEMM: (gemm_step(widths, batch, rng), 1)}
 
 
 def own_step(model, x, y):
@@ -193,15 +194,17 @@ def gemm_step(widths, batch, rng):
     return step
 
 
-def measure(functions, repetitions):
+def measure(functions, repetitions, rest):
     """Return {name: microseconds per training step in each repetition}."""
-    calls = {name: calls_within(function, TIMING_SECONDS) for name, (function, _) in functions.items()}
-    times = {name: [] for name in functions}
-    for _ in range(repetitions):
-        for name, (function, steps) in functions.items():
-            time.sleep(REST_SECONDS)
-            seconds_of(function, max(1, round(calls[name] * WARM_UP_SECONDS / TIMING_SECONDS)))
-            times[name].append(1e6 * seconds_of(function, calls[name]) / (calls[name] * steps))
+    calls = {name: calls_within(function, TURN_SECONDS) for name, (function, _) in functions.items()}
+    times = {name: [0.0] * repetitions for name in functions}
+    for repetition in range(repetitions):
+        for _ in range(TURNS):
+            for name, (function, steps) in functions.items():
+                time.sleep(rest)
+                seconds_of(function, max(1, round(calls[name] * WARM_UP_SECONDS / TURN_SECONDS)))
+                seconds = seconds_of(function, calls[name])
+                times[name][repetition] += 1e6 * seconds / (TURNS * calls[name] * steps)
     return times
 
 
@@ -270,10 +273,10 @@ def print_row(row, header):
     """Print one network's line of the table, and before it, if asked, the table's head."""
     times = row["times"]
     cells = {"network": name_of(row), "batch": str(row["batch"])}
-    cells |= {f"{name}, us": figures(values, ",.0f") for name, values in times.items()}
+    cells |= {f"{name}, us": figures(times[name], ",.0f") for name in (OURS, *PEERS, GEMM) if name in times}
     cells |= {f"{name} / smai_nn": figures(ratios(row, name), ".2f") for name in PEERS if name in times}
     cells["share of GEMM rate"] = figures(ratios(row, GEMM), ".0%")
-    widths = [max(len(name), 22 if index > 1 else 5) for index, name in enumerate(cells)]
+    widths = [len(name_of(row)), len("batch")] + [max(len(name), 22) for name in list(cells)[2:]]
     if header:
         print_cells(cells, widths)
         print_cells(["-" * width for width in widths], widths)

@@ -1,0 +1,17 @@
+"""Common ground of all tests: W&B off, run folders in a temporary place, one BLAS thread."""
+
+import os
+
+os.environ["WANDB_MODE"] = "disabled"
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # before NumPy is imported
+    os.environ.setdefault(variable, "1")
+
+import pytest  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def own_run_folder(tmp_path, monkeypatch):
+    """Every test gets a runs folder of its own, and no setting of the person who runs the tests."""
+    for variable in ("SMAI_USERNAME", "SMAI_DATA", "SMAI_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("SMAI_RUNS", str(tmp_path / "runs"))

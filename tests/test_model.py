@@ -1,0 +1,689 @@
+"""The network: a step worked by hand, gradients, accumulation, one memory for all views, save and load."""
+
+import copy
+import itertools
+import math
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from smai_nn import BCE, MSE, SGD, Adam, Identity, Linear, Model, ReLU, Sigmoid, Tanh, numerical_gradient
+from smai_nn.model import NonFiniteLossError, build_network
+
+ACTIVATIONS = [ReLU, Tanh, Sigmoid, Identity]
+each_copy = pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda models: pickle.loads(pickle.dumps(models))], ids=["deepcopy", "pickle"])
+
+
+def network(widths=(2, 3, 1), activation=Tanh, output=Sigmoid, loss="mse", optimizer=None, seed=0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    return build_network(widths, activation, output, loss=loss, optimizer=optimizer, rng=rng, dtype=dtype)
+
+
+def samples(n=32, outputs=1, seed=1):
+    rng = np.random.default_rng(seed)
+    return rng.uniform(size=(n, 2)), rng.integers(0, 2, (n, outputs)).astype(float)
+
+
+def gradients_of(model, x, y):
+    model.zero_grad()
+    model.train(x, y)
+    gradients = model.gradients.copy()
+    model.zero_grad()
+    return gradients
+
+
+def test_a_training_step_by_hand():
+    """Two rows through 2-2-1 with ReLU: outputs 2.5 for targets 1 and 0, then a step of 0.1."""
+    model = Model([Linear(2, 2, ReLU()), Linear(2, 1, Identity())], "mse", SGD(0.1))
+    first, last = model.layers
+    first.weights, first.biases = [[1, -1], [2, 0.5]], [0, 1]
+    last.weights, last.biases = [[1], [-2]], [0.5]
+
+    loss = model.train([[1.0, 1.0], [2.0, 0.0]], [[1.0], [0.0]])
+
+    np.testing.assert_array_equal(first.pre_activation, [[3, 0.5], [2, -1]])
+    np.testing.assert_array_equal(last.output, [[2.5], [2.5]])
+    assert loss == (1.5**2 + 2.5**2) / 2
+    np.testing.assert_array_equal(last.weight_gradients, [[3 * 1.5 + 2 * 2.5], [0.5 * 1.5]])
+    np.testing.assert_array_equal(last.bias_gradients, [4])
+    np.testing.assert_array_equal(first.weight_gradients, [[6.5, -3], [1.5, -3]])
+    np.testing.assert_array_equal(first.bias_gradients, [4, -3])
+
+    model.update()
+
+    np.testing.assert_allclose(first.weights, [[0.35, -0.7], [1.85, 0.8]], rtol=1e-14)
+    np.testing.assert_allclose(first.biases, [-0.4, 1.3], rtol=1e-14)
+    np.testing.assert_allclose(last.weights, [[0.05], [-2.075]], rtol=1e-14)
+    np.testing.assert_allclose(last.biases, [0.1], rtol=1e-14)
+
+
+def test_a_cross_entropy_step_by_hand():
+    """The logit ln 3 is the probability 3/4; for the label 1, dL/dz = -1/4."""
+    model = Model([Linear(1, 1, Sigmoid())], "bce", SGD(1.0))
+    model.parameters = [math.log(3), 0]
+    assert model.train([[1.0]], [[1.0]]) == pytest.approx(math.log(4 / 3), rel=1e-14)
+    np.testing.assert_allclose(model.gradients, [-0.25, -0.25], rtol=1e-14)
+    model.update()
+    np.testing.assert_allclose(model.parameters, [math.log(3) + 0.25, 0.25], rtol=1e-14)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_train_gives_the_gradient_of_the_loss_for_any_network(data):
+    """Against central differences: any depth, widths, activations, outputs, batch, and both losses."""
+    widths = data.draw(st.lists(st.integers(1, 4), min_size=2, max_size=4))
+    hidden = [data.draw(st.sampled_from(ACTIVATIONS)) for _ in widths[2:]]
+    loss = data.draw(st.sampled_from(["mse", "bce"]))
+    output = Sigmoid if loss == "bce" else data.draw(st.sampled_from(ACTIVATIONS))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    model = build_network(widths, hidden, output, loss=loss, optimizer=None, rng=rng, dtype=np.float64)
+    n = data.draw(st.integers(1, 5))
+    x, y = rng.uniform(-1, 1, (n, widths[0])), rng.integers(0, 2, (n, widths[-1])).astype(float)
+    analytic = gradients_of(model, x, y)
+    kinks = [np.abs(layer.pre_activation).min() for layer in model.layers if layer.activation == ReLU()]
+    assume(min(kinks, default=1) > 1e-3)  # a step of 1e-5 then crosses none
+    numerical = numerical_gradient(model, x, y, epsilon=1e-5)
+    np.testing.assert_allclose(analytic, numerical, rtol=1e-5, atol=1e-7 * max(1, np.abs(analytic).max()))
+
+
+@pytest.mark.parametrize("loss", [MSE(), BCE()], ids=repr)
+def test_train_is_forward_loss_and_backward(loss):
+    model = network((2, 4, 3), loss=loss)
+    x, y = samples(outputs=3)
+    prediction = model.forward(x)
+    model.backward(loss.gradient(prediction, y))
+    by_steps = model.gradients.copy()
+    model.zero_grad()
+    assert model.train(x, y) == pytest.approx(loss.value(prediction, y), rel=1e-12)
+    np.testing.assert_allclose(model.gradients, by_steps, rtol=1e-10, atol=1e-15)
+
+
+def test_backward_returns_the_gradient_in_the_input():
+    model = network((2, 4, 3), output=Identity)
+    x, grad_output = np.random.default_rng(0).normal(size=(5, 2)), np.random.default_rng(1).normal(size=(5, 3))
+    model.forward(x)
+    grad_x = model.backward(grad_output)
+    for index in np.ndindex(x.shape):
+        shift = np.zeros_like(x)
+        shift[index] = 1e-5
+        difference = (grad_output * (model.predict(x + shift) - model.predict(x - shift))).sum() / 2e-5
+        assert grad_x[index] == pytest.approx(difference, rel=1e-6, abs=1e-8)
+
+
+def test_four_batches_of_eight_add_up_to_four_times_the_gradient_of_32():
+    """The cumulative gradient is the sum of the batches' mean gradients."""
+    model = network()
+    x, y = samples(32)
+    whole = gradients_of(model, x, y)
+    losses = [model.train(x[i:i + 8], y[i:i + 8]) for i in range(0, 32, 8)]
+    np.testing.assert_allclose(model.gradients, 4 * whole, rtol=1e-12, atol=1e-16)
+    assert np.mean(losses) == pytest.approx(model.evaluate(x, y), rel=1e-14)
+
+
+def test_train_changes_no_parameter_and_update_applies_and_clears_the_sum():
+    model = network(optimizer=SGD(0.5))
+    x, y = samples()
+    before = model.parameters.copy()
+    model.train(x, y)
+    model.train(x[:7], y[:7])
+    np.testing.assert_array_equal(model.parameters, before)
+    total = model.gradients.copy()
+    model.update()
+    np.testing.assert_array_equal(model.parameters, before - 0.5 * total)
+    assert total.any() and not model.gradients.any()
+
+
+def test_zero_grad_clears_every_layer():
+    model = network((2, 3, 4, 1))
+    model.train(*samples())
+    assert all(layer.weight_gradients.any() and layer.bias_gradients.any() for layer in model.layers)
+    model.zero_grad()
+    assert not any(layer.weight_gradients.any() or layer.bias_gradients.any() for layer in model.layers)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("wrong_row, sign", [(0, 1), (1, -1)])
+def test_cross_entropy_of_a_saturated_and_wrong_output_has_its_full_gradient(wrong_row, sign, dtype):
+    """Logits 1000, -1000, 1000, -1000, one of them wrong: its dL/dz is +-1/4, that of the others 0."""
+    model = Model([Linear(1, 1, Sigmoid(), dtype=dtype)], "bce")
+    model.parameters = [1000, 0]
+    x, y = np.array([[1], [-1], [1], [-1]]), np.array([[1], [0], [1], [0]])
+    y[wrong_row] = 1 - y[wrong_row]
+    assert model.train(x, y) == model.evaluate(x, y) == 1000 / 4
+    np.testing.assert_array_equal(model.layers[0].bias_gradients, [sign / 4])
+    np.testing.assert_array_equal(model.layers[0].weight_gradients, [[sign / 4 * x[wrong_row, 0]]])
+
+
+def test_batches_of_changing_size_do_not_leave_rows_behind():
+    """The arrays that training reuses hold the largest batch so far."""
+    model, x, y = network(), *samples(20)
+    for rows in (5, 20, 3, 20, 1):
+        fresh = network()
+        assert model.train(x[:rows], y[:rows]) == fresh.train(x[:rows], y[:rows])
+        np.testing.assert_array_equal(model.gradients, fresh.gradients)
+        assert model.layers[-1].output.shape == (rows, 1)
+        model.zero_grad()
+
+
+def test_training_does_not_overwrite_what_forward_returned():
+    model, x, y = network(), *samples(8)
+    model.train(x, y)
+    output = model.forward(x)
+    copied = output.copy()
+    model.train(x[::-1], y)
+    np.testing.assert_array_equal(output, copied)
+
+
+def test_predict_equals_forward_and_stores_nothing():
+    model = network((2, 3, 2))
+    x = np.random.default_rng(0).uniform(size=(10_000, 2))
+    prediction = model.predict(x)
+    assert model.layers[0].input is None and model.layers[0].output is None
+    np.testing.assert_allclose(prediction, model.forward(x), rtol=1e-14)
+
+
+@pytest.mark.parametrize("loss", [MSE(), BCE()], ids=repr)
+def test_evaluate_is_the_mean_over_all_rows_and_accumulates_nothing(loss):
+    """Also for more rows than are handled at a time, the last piece being smaller."""
+    model = network(loss=loss)
+    x, y = samples(10_000)
+    assert model.evaluate(x, y) == pytest.approx(loss.value(model.predict(x), y), rel=1e-12)
+    assert not model.gradients.any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_evaluate_refuses_data_that_are_not_finite(name, value):
+    data = dict(zip("xy", samples(4)))
+    data[name][2, 0] = value
+    message = f"{name}: expected finite numbers, got 1 NaN or infinite, the first at index (2, 0)"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        network().evaluate(**data)
+
+
+def test_a_diverged_model_raises_and_accumulates_nothing():
+    model = network(output=Identity)
+    model.train(*samples())
+    before = model.gradients.copy()
+    model.parameters[-1] = 1e200
+    with np.errstate(over="ignore"), pytest.raises(NonFiniteLossError, match="got inf; the parameters have probably"):
+        model.train(*samples())
+    np.testing.assert_array_equal(model.gradients, before)
+
+
+def test_parameters_are_the_layers_in_order_weights_row_by_row_then_biases():
+    model = Model([Linear(2, 2, Tanh), Linear(2, 1, Tanh)])
+    model.parameters = np.arange(9)
+    first, last = model.layers
+    np.testing.assert_array_equal(first.weights, [[0, 1], [2, 3]])
+    np.testing.assert_array_equal(first.biases, [4, 5])
+    np.testing.assert_array_equal(last.weights, [[6], [7]])
+    np.testing.assert_array_equal(last.biases, [8])
+    assert model.parameter_count == 9 and (model.in_width, model.out_width) == (2, 1)
+
+
+def test_the_assignments_call_needs_no_further_argument():
+    model = Model([Linear(2, 5, Tanh()), Linear(5, 1, Sigmoid())], "mse")
+    assert model.loss == MSE() and model.optimizer.settings() == {"name": "SGD", "learning_rate": 0.1}
+    assert Model([Linear(2, 1, Sigmoid())], "BCE").loss == BCE()
+
+
+def test_models_do_not_share_a_default_optimizer():
+    assert Model([Linear(2, 1, Tanh)]).optimizer is not Model([Linear(2, 1, Tanh)]).optimizer
+
+
+def test_build_network_takes_one_hidden_activation_or_one_for_each():
+    model = network((2, 3, 4, 1), activation=[ReLU, Identity])
+    assert [repr(layer) for layer in model.layers] == \
+        ["Linear(2, 3, ReLU())", "Linear(3, 4, Identity())", "Linear(4, 1, Sigmoid())"]
+    assert [layer.activation for layer in network((2, 3, 4, 1), activation=ReLU).layers] == [ReLU(), ReLU(), Sigmoid()]
+    np.testing.assert_array_equal(network(seed=3).parameters, network(seed=3).parameters)
+    with pytest.raises(ValueError, match="one activation for each of the hidden layers, got 1"):
+        network((2, 3, 4, 1), activation=[ReLU])
+    with pytest.raises(ValueError, match="expected input and output widths"):
+        network((2,))
+
+
+# One memory: whichever way a parameter is written, every way of reading it sees the change.
+
+def test_writes_through_layers_and_through_the_flat_vector_are_one():
+    model = network()
+    layer, vector, x = model.layers[0], model.parameters, samples(3)[0]
+    layer.weights[...] = 1
+    np.testing.assert_array_equal(vector[:6], 1)
+    layer.weights = np.full((2, 3), 2.0)
+    np.testing.assert_array_equal(vector[:6], 2)
+    layer.biases -= layer.biases
+    np.testing.assert_array_equal(vector[6:9], 0)
+    model.parameters[:] = 3
+    np.testing.assert_array_equal(layer.weights, 3)
+    model.parameters = np.zeros(model.parameter_count)
+    np.testing.assert_array_equal(model.predict(x), 0.5)
+    model.parameters += 1
+    assert model.parameters is vector and (layer.weights == 1).all() and (layer.biases == 1).all()
+
+
+def test_cumulative_gradients_are_one_memory_too():
+    model = network()
+    model.gradients[:] = 2
+    assert (model.layers[1].weight_gradients == 2).all() and (model.layers[1].bias_gradients == 2).all()
+    model.layers[1].zero_grad()
+    assert (model.gradients[:9] == 2).all() and not model.gradients[9:].any()
+    model.gradients = np.ones(model.parameter_count)
+    assert (model.layers[0].bias_gradients == 1).all()
+
+
+def test_views_stay_coherent_through_an_update():
+    model = network(optimizer=Adam(0.1))
+    weights = model.layers[0].weights
+    before = weights.copy()
+    model.train(*samples())
+    model.update()
+    assert (weights != before).all() and np.shares_memory(weights, model.parameters)
+
+
+def test_a_model_keeps_the_values_and_gradients_its_layers_have():
+    layer = Linear(2, 1, Tanh)
+    layer.weights, layer.biases, layer.weight_gradients = [[1], [2]], [3], [[4], [5]]
+    model = Model([layer])
+    np.testing.assert_array_equal(model.parameters, [1, 2, 3])
+    np.testing.assert_array_equal(model.gradients, [4, 5, 0])
+    assert model.layers[0] is layer and np.shares_memory(layer.weights, model.parameters)
+
+
+@pytest.mark.parametrize("values", [0.0, np.zeros(12), np.zeros((13, 1)), np.zeros((1, 13))])
+def test_assigning_parameters_of_another_shape_raises(values):
+    model = network()
+    before = model.parameters.copy()
+    with pytest.raises(ValueError, match=re.escape(f"parameters: expected shape (13,), got {np.shape(values)}")):
+        model.parameters = values
+    np.testing.assert_array_equal(model.parameters, before)
+
+
+@each_copy
+def test_a_copy_is_coherent_in_itself_and_independent(duplicate):
+    model = network(optimizer=Adam(0.1))
+    x, y = samples()
+    model.train(x, y)
+    model.update()
+    model.train(x, y)
+    twin = duplicate(model)
+    original = model.parameters.copy()
+    np.testing.assert_array_equal(twin.parameters, original)
+    np.testing.assert_array_equal(twin.gradients, model.gradients)
+    np.testing.assert_array_equal(twin.predict(x), model.predict(x))
+    assert twin.loss == model.loss and repr(twin) == repr(model)
+
+    twin.layers[1].weights[...] = 5
+    np.testing.assert_array_equal(twin.parameters[9:12], 5)
+    twin.train(x, y)
+    twin.update()
+    np.testing.assert_array_equal(model.parameters, original)
+    model.parameters[...] = 0
+    assert (twin.parameters != 0).all()
+
+
+def test_a_copied_model_learns_as_a_new_one_with_the_same_parameters():
+    """Its optimizer starts with no memory."""
+    x, y = samples()
+    model = network(optimizer=Adam(0.1))
+    model.train(x, y)
+    model.update()
+    twin, fresh = copy.deepcopy(model), network(optimizer=Adam(0.1))
+    fresh.parameters = model.parameters
+    for each in (twin, fresh):
+        each.train(x, y)
+        each.update()
+    np.testing.assert_array_equal(twin.parameters, fresh.parameters)
+
+
+def test_neighbouring_layers_make_a_model_on_the_same_memory():
+    """An encoder and a decoder, trained as one network, used apart."""
+    model = network((2, 3, 1, 3, 2), optimizer=SGD(0.5))
+    encoder, decoder = Model(model.layers[:2]), Model(model.layers[2:])
+    x = samples(6)[0]
+    for sub in (encoder, decoder):
+        assert np.shares_memory(sub.parameters, model.parameters)
+    for _ in range(2):
+        np.testing.assert_array_equal(decoder.predict(encoder.predict(x)), model.predict(x))
+        model.train(x, x)
+        np.testing.assert_array_equal(np.concatenate([encoder.gradients, decoder.gradients]), model.gradients)
+        model.update()
+    encoder.parameters[...] = 0
+    assert not model.parameters[:encoder.parameter_count].any() and not model.layers[1].weights.any()
+    decoder.layers[0].biases[...] = 4
+    assert (model.layers[2].biases == 4).all()
+
+
+@each_copy
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)], ids=["in order", "reversed"])
+def test_copying_a_model_together_with_its_parts_keeps_them_on_one_memory(duplicate, order):
+    """In whichever order the copy comes upon them."""
+    model = network((2, 3, 1, 2), optimizer=SGD(0.5))
+    encoder, decoder = Model(model.layers[:2]), Model(model.layers[2:])
+    twin, twin_encoder, twin_decoder = duplicate([model, encoder, decoder][order])[order]
+    x, original = samples(6)[0], model.parameters.copy()
+    np.testing.assert_array_equal(twin.parameters, original)
+    twin.train(x, x)
+    twin.update()
+    assert (twin.parameters != original).any()
+    np.testing.assert_array_equal(np.concatenate([twin_encoder.parameters, twin_decoder.parameters]), twin.parameters)
+    twin_encoder.parameters[...] = 7
+    twin_decoder.layers[0].weights[...] = 8
+    assert (twin.parameters[:encoder.parameter_count] == 7).all() and (twin.layers[2].weights == 8).all()
+    np.testing.assert_array_equal(model.parameters, original)
+
+
+@each_copy
+def test_a_copied_part_is_independent_of_the_whole(duplicate):
+    model = network((2, 3, 1, 2))
+    original = model.parameters.copy()
+    decoder = duplicate(Model(model.layers[2:]))
+    np.testing.assert_array_equal(decoder.parameters, original[-decoder.parameter_count:])
+    decoder.layers[0].weights[...] = 7
+    assert (decoder.parameters[:2] == 7).all()
+    np.testing.assert_array_equal(model.parameters, original)
+    x = samples(3)[0][:, :1]
+    assert decoder.train(x, samples(3)[0]) == decoder.evaluate(x, samples(3)[0])
+
+
+@pytest.mark.parametrize("choose", [
+    lambda layers: [layers[1], layers[0]], lambda layers: [layers[0], layers[2]],
+    lambda layers: [layers[0], Linear(3, 3, Tanh)], lambda layers: [Linear(3, 3, Tanh), layers[0]],
+    lambda layers: [layers[0], network((3, 3)).layers[0]],
+], ids=["reversed", "one left out", "with a new layer after", "with a new layer before", "of two models"])
+def test_layers_of_a_model_in_another_arrangement_raise_and_change_nothing(choose):
+    model = network((3, 3, 3, 3))
+    before = model.parameters.copy()
+    with pytest.raises(ValueError, match="is part of another Model; use neighbouring layers"):
+        Model(choose(model.layers))
+    model.layers[0].weights[...] = 9
+    np.testing.assert_array_equal(model.parameters[:9], 9)
+    np.testing.assert_array_equal(model.parameters[9:], before[9:])
+
+
+def test_a_refused_model_leaves_its_layers_free():
+    layers = [Linear(2, 3, Tanh), Linear(3, 1, Tanh)]
+    with pytest.raises(ValueError):
+        Model(layers, "bce")
+    assert np.shares_memory(Model(layers, "mse").parameters, layers[0].weights)
+
+
+def one_layer_twice():
+    layer = Linear(2, 2, Tanh)
+    return [layer, layer]
+
+
+@pytest.mark.parametrize("layers, loss, optimizer, message", [
+    ([], "mse", None, "layers: expected a list of at least one Linear, got []"),
+    ([Tanh()], "mse", None, "layers: expected a list of at least one Linear, got [Tanh()]"),
+    (one_layer_twice(), "mse", None, "layers: expected different layers, got one of them twice"),
+    ([Linear(2, 3, Tanh), Linear(4, 1, Tanh)], "mse", None,
+     "expected widths that chain, got Linear(2, 3, Tanh()) before Linear(4, 1, Tanh())"),
+    ([Linear(2, 3, Tanh), Linear(3, 1, Tanh, dtype=np.float32)], "mse", None,
+     "expected one dtype, got float64 before float32"),
+    ([Linear(2, 1, Tanh)], "huber", None, "loss: expected 'mse', 'bce', MSE() or BCE(), got 'huber'"),
+    ([Linear(2, 1, Tanh)], None, None, "loss: expected 'mse', 'bce', MSE() or BCE(), got None"),
+    ([Linear(2, 1, Tanh)], "bce", None, "Model with BCE: expected a Sigmoid output, got Linear(2, 1, Tanh())"),
+    ([Linear(2, 1, Identity)], BCE(), None, "Model with BCE: expected a Sigmoid output"),
+    ([Linear(2, 1, Tanh)], "mse", "sgd", "optimizer: expected an instance such as SGD(learning_rate=0.1), got 'sgd'"),
+    ([Linear(2, 1, Tanh)], "mse", SGD, "optimizer: expected an instance such as SGD(learning_rate=0.1), got"),
+])
+def test_bad_arguments_of_a_model(layers, loss, optimizer, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Model(layers, loss, optimizer)
+
+
+def changed(array, index, value):
+    array = array.copy()
+    array[index] = value
+    return array
+
+
+X, Y = samples(4)
+
+
+@pytest.mark.parametrize("x, y, message", [
+    (X, Y[:, 0], "y: expected shape (n, 1) with n >= 1, got (4,); use y.reshape(-1, 1)"),
+    (X, np.hstack([Y, Y]), "y: expected shape (n, 1) with n >= 1, got (4, 2)"),
+    (X, Y[:3], "y: expected 4 rows, as x has, got 3"),
+    (X[:1], Y, "y: expected 1 rows, as x has, got 4"),
+    (X[:, 0], Y, "x: expected shape (n, 2) with n >= 1, got (4,); use x.reshape(-1, 2)"),
+    (X[:, :1], Y, "x: expected shape (n, 2) with n >= 1, got (4, 1)"),
+    (X[None], Y, "x: expected shape (n, 2) with n >= 1, got (1, 4, 2)"),
+    (X[:0], Y[:0], "x: expected shape (n, 2) with n >= 1, got (0, 2)"),
+    (changed(X, (2, 1), np.nan), Y, "x: expected finite numbers, got 1 NaN or infinite, the first at index (2, 1)"),
+    (changed(X, (2, 1), np.inf), Y, "x: expected finite numbers, got 1 NaN or infinite, the first at index (2, 1)"),
+    (X, changed(Y, 3, np.nan), "y: expected finite numbers, got 1 NaN or infinite, the first at index (3, 0)"),
+    (X, changed(Y, 3, -np.inf), "y: expected finite numbers, got 1 NaN or infinite, the first at index (3, 0)"),
+    (X.astype(str), Y, "x: expected real numbers, got dtype <U32"),
+    (X, Y.astype(str), "y: expected real numbers, got dtype <U32"),
+    (X.astype(object), Y, "x: expected real numbers, got dtype object"),
+    (X + 1j, Y, "x: expected real numbers, got dtype complex128"),
+])
+def test_bad_data_are_refused_by_train_before_anything_changes(x, y, message):
+    model = network()
+    model.gradients[...] = 1
+    before = model.parameters.copy()
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.train(x, y)
+    np.testing.assert_array_equal(model.gradients, 1)
+    np.testing.assert_array_equal(model.parameters, before)
+
+
+@pytest.mark.parametrize("label", [0.5, 2.0, -1.0])
+@pytest.mark.parametrize("method", ["train", "evaluate"])
+def test_cross_entropy_refuses_labels_other_than_zero_and_one(method, label):
+    model = network(loss="bce")
+    with pytest.raises(ValueError, match=re.escape(f"BCE expected labels 0 or 1, got {label}; map the labels")):
+        getattr(model, method)(X, changed(Y, 3, label))
+    assert not model.gradients.any()
+
+
+@pytest.mark.parametrize("method", ["predict", "forward"])
+@pytest.mark.parametrize("x, message", [
+    (X[:, 0], "x: expected shape (n, 2) with n >= 1, got (4,)"),
+    (X.T, "x: expected shape (n, 2) with n >= 1, got (2, 4)"),
+    (X[:0], "x: expected shape (n, 2) with n >= 1, got (0, 2)"),
+    (changed(X, (0, 0), np.nan), "x: expected finite numbers, got 1 NaN or infinite, the first at index (0, 0)"),
+    (changed(X, (0, 0), -np.inf), "x: expected finite numbers, got 1 NaN or infinite, the first at index (0, 0)"),
+    ([["a", "b"]], "x: expected real numbers, got dtype <U1"),
+])
+def test_bad_inputs_are_refused_by_predict_and_forward(method, x, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        getattr(network(), method)(x)
+
+
+def test_lists_integers_and_booleans_are_numbers():
+    model = network()
+    assert model.train([[0, 1], [1, 1]], [[True], [False]]) == model.train([[0.0, 1.0], [1.0, 1.0]], [[1.0], [0.0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_save_and_load_give_back_the_same_bits(tmp_path, dtype):
+    model, other = network((2, 5, 3, 1), dtype=dtype), network((2, 5, 3, 1), seed=9, dtype=dtype)
+    path = model.save_to(tmp_path / "parameters.npz")
+    weights = other.layers[1].weights
+    other.load_from(path)
+    assert other.parameters.tobytes() == model.parameters.tobytes()
+    np.testing.assert_array_equal(weights, model.layers[1].weights)
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+
+
+def test_the_file_names_every_array(tmp_path):
+    model = network()
+    with np.load(model.save_to(tmp_path / "parameters.npz")) as file:
+        assert {name: file[name].shape for name in file.files} == \
+            {"layer0.weights": (2, 3), "layer0.biases": (3,), "layer1.weights": (3, 1), "layer1.biases": (1,)}
+        np.testing.assert_array_equal(file["layer1.weights"], model.layers[1].weights)
+
+
+@pytest.mark.parametrize("name, written", [
+    ("parameters", "parameters.npz"), ("net.v2", "net.v2.npz"), ("a.npz", "a.npz"),
+    ("new/folder/a", "new/folder/a.npz"),
+])
+def test_a_path_without_npz_gets_it_for_saving_and_loading(tmp_path, name, written):
+    model, other = network(), network(seed=9)
+    assert model.save_to(str(tmp_path / name)) == tmp_path / written
+    assert [f for f in tmp_path.rglob("*") if f.is_file()] == [tmp_path / written]
+    other.load_from(str(tmp_path / name))
+    np.testing.assert_array_equal(other.parameters, model.parameters)
+
+
+def test_saving_does_not_touch_the_cumulative_gradient(tmp_path):
+    model = network()
+    model.train(X, Y)
+    gradients = model.gradients.copy()
+    model.load_from(model.save_to(tmp_path / "a"))
+    np.testing.assert_array_equal(model.gradients, gradients)
+
+
+def arrays_of(*widths):
+    rng = np.random.default_rng(5)
+    shapes = {}
+    for i, (a, b) in enumerate(itertools.pairwise(widths)):
+        shapes |= {f"layer{i}.weights": (a, b), f"layer{i}.biases": (b,)}
+    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
+
+
+def other_file(name):
+    """Return (content for np.savez, part of the message) of a file that does not belong to a 3-5-1 network."""
+    fits = arrays_of(3, 5, 1)
+    return {
+        "one row would broadcast": ({**fits, "layer0.weights": np.ones((1, 5))}, "layer0.weights ((3, 5), (1, 5))"),
+        "one bias would broadcast": ({**fits, "layer0.biases": np.ones(1)}, "layer0.biases ((5,), (1,))"),
+        "a row of biases": ({**fits, "layer0.biases": np.ones((1, 5))}, "layer0.biases ((5,), (1, 5))"),
+        "a number": ({**fits, "layer1.weights": np.float64(1)}, "layer1.weights ((5, 1), ())"),
+        "transposed": ({**fits, "layer0.weights": np.ones((5, 3))}, "layer0.weights ((3, 5), (5, 3))"),
+        "another width": (arrays_of(3, 4, 1), "layer0.weights ((3, 5), (3, 4))"),
+        "an extra layer": (arrays_of(3, 5, 1, 1), "layer2.weights (None, (1, 1))"),
+        "a missing layer": (arrays_of(3, 5), "layer1.weights ((5, 1), None)"),
+        "an extra array": ({**fits, "notes": np.ones(1)}, "notes (None, (1,))"),
+        "other names": ({name.replace("layer", "l"): array for name, array in fits.items()}, "l0.biases (None, (5,))"),
+        "nothing": ({}, "layer0.weights ((3, 5), None)"),
+        "a NaN": ({**fits, "layer1.weights": np.full((5, 1), np.nan)}, "expected finite numbers, got 5 NaN"),
+        "an infinity": ({**fits, "layer1.biases": np.array([np.inf])}, "expected finite numbers, got 1 NaN"),
+        "whole numbers": ({**fits, "layer1.biases": np.array([1])}, "floating-point numbers in layer1.biases, got int"),
+        "text": ({**fits, "layer1.biases": np.array(["a"])}, "floating-point numbers in layer1.biases, got <U1"),
+        "pickled objects": ({**fits, "layer1.biases": np.array([1.0], dtype=object)}, "npz archive of plain arrays"),
+    }[name]
+
+
+@pytest.mark.parametrize("name", [
+    "one row would broadcast", "one bias would broadcast", "a row of biases", "a number", "transposed", "another width",
+    "an extra layer", "a missing layer", "an extra array", "other names", "nothing", "a NaN", "an infinity",
+    "whole numbers", "text", "pickled objects",
+])
+def test_loading_parameters_that_do_not_fit_raises_and_changes_nothing(tmp_path, name):
+    arrays, message = other_file(name)
+    model = network((3, 5, 1))
+    before = model.parameters.tobytes()
+    np.savez(tmp_path / "other.npz", **arrays)
+    with pytest.raises(ValueError, match=re.escape(message)) as raised:
+        model.load_from(tmp_path / "other.npz")
+    assert "other.npz" in str(raised.value)
+    assert model.parameters.tobytes() == before
+
+
+class Intruder:
+    """What a pickle can do when it is loaded: leave a file behind."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def write_truncated(path):
+    whole = network((3, 5, 1)).save_to(path).read_bytes()
+    path.write_bytes(whole[:len(whole) // 2])
+
+
+def write_zip_of_text(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("notes.txt", "not an array")
+
+
+def write_single_array(path):
+    with path.open("wb") as file:
+        np.save(file, np.ones(3))
+
+
+@pytest.mark.parametrize("write", [
+    write_truncated,
+    lambda path: path.write_bytes(np.random.default_rng(0).bytes(5000)),
+    lambda path: path.write_bytes(b""),
+    lambda path: path.write_text("layer0.weights, 1, 2, 3\n"),
+    lambda path: path.write_bytes(pickle.dumps(Intruder(path.with_name("intruder")))),
+    lambda path: np.savez(path, a=np.array([Intruder(path.with_name("intruder"))], dtype=object)),
+    write_single_array,
+    write_zip_of_text,
+], ids=["truncated", "random bytes", "empty", "text", "pickle", "pickle in npz", "npy", "zip of text"])
+def test_loading_a_damaged_or_foreign_file_raises_runs_nothing_and_changes_nothing(tmp_path, write):
+    path, model = tmp_path / "broken.npz", network((3, 5, 1))
+    before = model.parameters.tobytes()
+    write(path)
+    with pytest.raises(ValueError, match=r"broken\.npz: expected"):
+        model.load_from(path)
+    assert model.parameters.tobytes() == before
+    assert not (tmp_path / "intruder").exists()
+
+
+def test_loading_values_too_large_for_the_models_dtype_raises_and_changes_nothing(tmp_path):
+    """1e300 is a finite float64, but infinite as a float32."""
+    model, large = network(dtype=np.float32), network()
+    large.parameters[0] = 1e300
+    before = model.parameters.tobytes()
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match="layer0.weights"):
+        model.load_from(large.save_to(tmp_path / "large"))
+    assert model.parameters.tobytes() == before
+
+
+@pytest.mark.parametrize("name, found", [("absent", "nothing"), ("folder.npz", "a folder")])
+def test_loading_a_missing_file_says_where_it_looked(tmp_path, name, found):
+    (tmp_path / "folder.npz").mkdir()
+    with pytest.raises(FileNotFoundError, match=rf"{name[:6]}.*\.npz: expected a file, found {found} there"):
+        network().load_from(tmp_path / name)
+
+
+SAVE_FOREVER = """
+import itertools, sys
+from smai_nn import Identity, Linear, Model
+model = Model([Linear(300, 300, Identity)])
+for value in itertools.count(int(sys.argv[2])):
+    model.parameters[...] = value
+    model.save_to(sys.argv[1])
+    print(value, flush=True)
+"""
+
+
+def test_killing_a_process_while_it_saves_never_leaves_an_unreadable_file(tmp_path):
+    """Every save writes one number into all parameters, so that a mixture of two would show."""
+    path, model = tmp_path / "parameters.npz", Model([Linear(300, 300, Identity)])
+    root, rng, start = Path(__file__).resolve().parents[1], np.random.default_rng(0), 0
+    for _ in range(15):
+        process = subprocess.Popen([sys.executable, "-c", SAVE_FOREVER, str(path), str(start)], cwd=root,
+                                   stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)})
+        with process:
+            saved = int(process.stdout.readline())  # it has saved once
+            time.sleep(rng.uniform(0, 0.02))
+            process.send_signal(signal.SIGKILL)
+            saved = max([saved, *map(int, process.stdout.read().split())])
+        assert process.returncode == -signal.SIGKILL
+        model.load_from(path)
+        assert len(set(model.parameters)) == 1
+        assert model.parameters[0] in (saved, saved + 1)  # killed between the rename and its report, at most
+        start = saved + 1

@@ -1,0 +1,110 @@
+"""The notebook: runs section by section in `quick`, and as committed is whole and executed."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from smai_nn.__main__ import NOTEBOOK, main, sections_of, select
+
+ROOT = Path(__file__).parents[1]
+COMMITTED = nbformat.read(NOTEBOOK, as_version=4)
+CODE = [cell for cell in COMMITTED.cells if cell.cell_type == "code"]
+
+
+def run(*arguments):
+    """Run `python -m smai_nn` with these arguments; return the finished process."""
+    return subprocess.run([sys.executable, "-m", "smai_nn", *arguments], cwd=ROOT, text=True, capture_output=True,
+                          env={**os.environ, "SMAI_USERNAME": "ada.l"})
+
+
+def only_copy():
+    """Return the one executed notebook that a run left."""
+    (path,) = Path(os.environ["SMAI_RUNS"]).glob("*/assignment3.ipynb")
+    return path
+
+
+def text_of(notebook):
+    """Return all text outputs of a notebook."""
+    return "\n".join(str(o.get("text", "")) + str(o.get("data", {}).get("text/markdown", ""))
+                     for cell in notebook.cells for o in cell.get("outputs", []))
+
+
+@pytest.mark.parametrize("section", ["1.1", "1.2", "1.3.1", "1.3.2", "1.4"])
+def test_section_runs_by_itself(section):
+    done = run("--profile", "quick", "--section", section)
+    assert done.returncode == 0, done.stdout + done.stderr
+    copy = nbformat.read(only_copy(), as_version=4)
+    assert "quick: the same code on smaller grids" in text_of(copy)
+    assert "**What it shows.**" in text_of(copy)
+    code = [cell for cell in copy.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in code)
+    figures = list(only_copy().parent.glob("figures/*.png"))
+    assert figures and all(path.stem.endswith("-ada.l") for path in figures)
+    assert {path.name.split("-")[0] for path in figures} == {section}
+
+
+def test_list_names_the_sections():
+    done = run("--list")
+    assert done.returncode == 0
+    for number in ("1.1", "1.2", "1.3", "1.3.1", "1.3.2", "1.4"):
+        assert re.search(rf"^{re.escape(number)} ", done.stdout, re.MULTILINE)
+
+
+def test_unknown_section_and_profile_are_usage_errors():
+    done = run("--section", "9.9")
+    assert done.returncode == 2 and "expected one of" in done.stderr and "1.3.2" in done.stderr
+    assert run("--profile", "fast").returncode == 2
+
+
+def test_a_failing_cell_is_shown_and_gives_status_1(tmp_path, monkeypatch, capsys):
+    notebook = nbformat.v4.new_notebook(cells=[
+        nbformat.v4.new_markdown_cell("## 7 Broken"), nbformat.v4.new_code_cell("print('before')"),
+        nbformat.v4.new_code_cell("1 / 0"), nbformat.v4.new_code_cell("print('after')")])
+    nbformat.write(notebook, tmp_path / "assignment3.ipynb")
+    monkeypatch.setattr("smai_nn.__main__.NOTEBOOK", tmp_path / "assignment3.ipynb")
+    assert main([]) == 1
+    shown = capsys.readouterr().out
+    assert "ZeroDivisionError" in shown and "1 / 0" in shown and "7 Broken" in shown
+    copy = nbformat.read(only_copy(), as_version=4)
+    assert "before" in text_of(copy) and "after" not in text_of(copy)
+
+
+def test_a_section_keeps_set_up_and_what_is_below_it():
+    chosen = select(COMMITTED, "1.3")
+    names, cells = sections_of(chosen)
+    assert {"1.3", "1.3.1", "1.3.2"} == set(names)
+    assert "setup" in chosen.cells[0].metadata.tags
+    assert "1.4" not in cells
+
+
+def test_committed_notebook_was_executed_in_full_from_top_to_bottom():
+    counts = [cell.execution_count for cell in CODE]
+    assert counts == list(range(1, len(CODE) + 1))
+    assert not [o for cell in CODE for o in cell.outputs if o.output_type == "error" or o.get("name") == "stderr"]
+    assert "full: all grids and seeds" in text_of(COMMITTED)
+    assert NOTEBOOK.stat().st_size < 15e6
+
+
+def test_committed_notebook_holds_no_path_of_a_machine_and_no_external_link():
+    text = json.dumps(COMMITTED)
+    assert not re.search(r"(?<![\w.])/(?:home|root|tmp|work|Users)/\w", text)
+    assert not re.search(r"https?://", text)
+
+
+def test_notebook_defines_no_class():
+    assert not [cell for cell in CODE if re.search(r"^\s*class ", cell.source, re.MULTILINE)]
+
+
+def test_source_of_every_graded_thing_is_shown():
+    shown = text_of(COMMITTED)
+    for name in ("Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "Model", "MSE", "BCE", "SGD", "Momentum", "Adam",
+                 "EarlyStopping", "Trainer", "TrainConfig", "BorderDataset"):
+        assert f"class {name}" in shown, name
+    for name in ("numerical_gradient", "run_xor", "mask_from_image", "plot_loss_against_samples"):
+        assert f"def {name}(" in shown, name
