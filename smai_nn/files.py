@@ -34,8 +34,13 @@ def save_text(path, text):
 
 
 def save_json(path, content):
-    """Write `content` as indented JSON, atomically; NumPy scalars and arrays become numbers and lists."""
-    return save_text(path, json.dumps(content, indent=2, default=_plain) + "\n")
+    """Write `content` as indented JSON, atomically. Returns the Path."""
+    return save_text(path, to_json(content, indent=2) + "\n")
+
+
+def to_json(content, indent=None):
+    """Return `content` as JSON text; NumPy scalars and arrays become numbers and lists, paths become text."""
+    return json.dumps(content, indent=indent, default=_plain)
 
 
 def load_json(path):

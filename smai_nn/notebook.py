@@ -64,10 +64,11 @@ def show_table(rows, caption=""):
 
 
 def show_run_folder(name):
-    """Show what is in the run folder of this name, and its settings' main lines."""
+    """Show what is in the run folder of this name: its files, its settings, its metrics."""
     folder = RunFolder(runs_root() / name)
-    show_table([{"file": file, "bytes": size} for file, size in folder.listing()],
-               f"{_relative(runs_root())}/{name}/")
+    show_table([{"file": file, "bytes": size} for file, size in folder.listing()], f"{_relative(runs_root())}/{name}/")
+    for title, content in (("settings.json", folder.settings()), ("metrics.json", folder.metrics())):
+        show_table([{"name": key, "value": value} for key, value in content.items() if key != "versions"], title)
 
 
 def say(text):

@@ -35,7 +35,7 @@ PROFILES = {
     "quick": Profile(
         "quick", seeds=(0, 1), max_epochs=30, xor_seeds=(0, 1), xor_widths=(2, 8), gradient_seeds=(0,),
         architecture_depths=(1, 2), architecture_widths=(8, 32), activations=("relu", "tanh", "sigmoid"),
-        depths=(1, 3), widths=(8, 32), learning_rates=(0.003, 0.01), batch_sizes=(64,), accumulations=(1, 4)),
+        depths=(1, 3), widths=(8, 32), learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4)),
 }
 
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from smai_nn.checks import as_matrix, require_choice, require_finite, require_integer
 from smai_nn.early_stopping import EarlyStopping
-from smai_nn.files import load_npz, save_npz
+from smai_nn.files import load_npz, save_npz, to_json
 from smai_nn.losses import BCE
 from smai_nn.metrics import accuracy
 from smai_nn.model import NonFiniteLossError
@@ -124,6 +124,7 @@ class Trainer:
         self.history = History()
         self.samples = 0
         self._stop_reason = ""
+        self._base_rate = model.optimizer.learning_rate
 
     def stop(self, reason):
         """Ask, from a callback, that training end after this batch; `reason` is kept in the history."""
@@ -148,9 +149,9 @@ class Trainer:
         rule = EarlyStopping(self.config.patience, self.config.relative_loss_threshold) if self.config.patience else None
         best = _Best() if self.config.keep_best else None
         self.model.zero_grad()
+        self._base_rate = self.model.optimizer.learning_rate  # which a schedule changes while training
         if resume_from is not None:
             self._restore(resume_from, x, y, rule, best)
-        base_rate = self.model.optimizer.learning_rate
         before, start = self.history.seconds, time.perf_counter()
         bar = tqdm(total=self.config.max_epochs * len(x), initial=self.samples, unit=" samples", unit_scale=True,
                    disable=not self.config.progress, file=sys.stdout, dynamic_ncols=False, ncols=100)
@@ -158,10 +159,10 @@ class Trainer:
             # Overflow is caught as a non-finite loss, with a better message than a warning.
             with np.errstate(over="ignore", invalid="ignore"):
                 while not self._stop_reason and self.history.epochs < self.config.max_epochs:
-                    self._run_epoch(x, y, base_rate, bar)
+                    seconds = self._run_epoch(x, y, bar)
                     if self._stop_reason:  # a callback stopped in mid-epoch
                         break
-                    self._finish_epoch(x, y, has_accuracy, rule, best, bar)
+                    self._finish_epoch(x, y, seconds, has_accuracy, rule, best, bar)
                     every = self.config.checkpoint_every
                     if every and self.history.epochs % every == 0:
                         self.history.seconds = before + time.perf_counter() - start
@@ -170,7 +171,7 @@ class Trainer:
         except KeyboardInterrupt:
             self.history.stop_reason = "interrupted"
         finally:
-            self.model.optimizer.learning_rate = base_rate
+            self.model.optimizer.learning_rate = self._base_rate
             self.model.zero_grad()
             bar.close()
         if best is not None and best.parameters is not None:
@@ -183,10 +184,9 @@ class Trainer:
     def save_checkpoint(self, path, x, y, best=None):
         """Write everything that `fit(..., resume_from=path)` needs, at the end of an epoch; return the Path."""
         history = self.history
-        meta = {"rng": self.rng.bit_generator.state, "config": self._config_for_resume(), "data": _fingerprint(x, y),
-                "optimizer": self.model.optimizer.settings(), "architecture": str(self.model.layers),
+        meta = {**self._identity(x, y), "rng": self.rng.bit_generator.state,
                 "updates": history.updates, "seconds": history.seconds, "seed": history.seed}
-        arrays = {"parameters": self.model.parameters, "meta": np.array(json.dumps(meta))}
+        arrays = {"parameters": self.model.parameters, "meta": np.array(to_json(meta))}
         arrays |= {f"history.{name}": values for name, values in history.series().items()}
         arrays |= {f"optimizer.{name}": values for name, values in self.model.optimizer.state().items()}
         if best is not None and best.parameters is not None:
@@ -204,8 +204,8 @@ class Trainer:
             BCE.check_labels(y)
         return x, y
 
-    def _run_epoch(self, x, y, base_rate, bar):
-        """Pass every sample through the model once."""
+    def _run_epoch(self, x, y, bar):
+        """Pass every sample through the model once; return the seconds it took."""
         model, history, config = self.model, self.history, self.config
         start, pending = time.perf_counter(), 0
         batches = _batches(x, y, self.rng.permutation(len(x)), config.batch_size)
@@ -221,7 +221,7 @@ class Trainer:
             history.iteration_samples.append(self.samples)
             pending += 1
             if pending == config.grad_accumulation_steps:
-                self._update(len(x), base_rate)
+                self._update(len(x))
                 pending = 0
             bar.update(len(batch_x))
             for callback in self.callbacks:
@@ -229,25 +229,26 @@ class Trainer:
             if self._stop_reason:
                 break
         if pending:  # the last window of the epoch may be a partial one
-            self._update(len(x), base_rate)
-        history.epoch_seconds.append(time.perf_counter() - start)
+            self._update(len(x))
+        return time.perf_counter() - start
 
-    def _update(self, sample_count, base_rate):
+    def _update(self, sample_count):
         if self.config.learning_rate_schedule == "cosine":
             batches = math.ceil(sample_count / self.config.batch_size)
             total = self.config.max_epochs * math.ceil(batches / self.config.grad_accumulation_steps)
             progress = self.history.updates / total
-            self.model.optimizer.learning_rate = base_rate * max(0.5 * (1 + math.cos(math.pi * progress)), 1e-9)
+            self.model.optimizer.learning_rate = self._base_rate * max(0.5 * (1 + math.cos(math.pi * progress)), 1e-9)
         self.model.update()
         self.history.updates += 1
 
-    def _finish_epoch(self, x, y, has_accuracy, rule, best, bar):
+    def _finish_epoch(self, x, y, seconds, has_accuracy, rule, best, bar):
         """Record the epoch's means, ask the stopping rule, tell the callbacks."""
         history, every = self.history, self.config.evaluate_every
         batches = math.ceil(len(x) / self.config.batch_size)
         sizes = np.diff(history.iteration_samples[-batches:], prepend=self.samples - len(x))
         history.epoch_loss.append(float(np.average(history.iteration_loss[-batches:], weights=sizes)))
         history.epoch_samples.append(self.samples)
+        history.epoch_seconds.append(seconds)
         evaluated = has_accuracy and every and len(history.epoch_loss) % every == 0
         history.epoch_accuracy.append(accuracy(self.model.predict(x), y) if evaluated else math.nan)
         if best is not None:
@@ -262,20 +263,23 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_epoch_end(self)
 
-    def _config_for_resume(self):
-        """Return the settings that must be equal for a bit-identical continuation."""
+    def _identity(self, x, y):
+        """Return what must be equal for a bit-identical continuation, ready for JSON."""
         config = dataclasses.asdict(self.config)
         free = ["progress", "checkpoint_every"] + ["max_epochs"] * (config["learning_rate_schedule"] == "constant")
-        return {name: value for name, value in config.items() if name not in free}
+        return {"config": {name: value for name, value in config.items() if name not in free},
+                "data": [*x.shape, *y.shape, zlib.crc32(x), zlib.crc32(y)],
+                "optimizer": {**self.model.optimizer.settings(), "learning_rate": self._base_rate},
+                "architecture": str(self.model.layers), "dtype": str(self.model.dtype), "loss": str(self.model.loss),
+                "generator": type(self.rng.bit_generator).__name__}
 
     def _restore(self, path, x, y, rule, best):
+        """Take everything over from a checkpoint; change nothing if it does not fit."""
         saved = load_npz(path)
         try:
             meta = json.loads(str(saved["meta"]))
-            expected = {"config": self._config_for_resume(), "data": _fingerprint(x, y),
-                        "optimizer": self.model.optimizer.settings(), "architecture": str(self.model.layers)}
-            for name, value in expected.items():
-                if meta[name] != json.loads(json.dumps(value)):
+            for name, value in self._identity(x, y).items():
+                if meta[name] != json.loads(to_json(value)):
                     raise ValueError(f"{path}: expected a checkpoint with {name} {value}, got {meta[name]}")
             series = {name: saved[f"history.{name}"].tolist() for name in History.SERIES}
             optimizer = {k.removeprefix("optimizer."): v for k, v in saved.items() if k.startswith("optimizer.")}
@@ -314,10 +318,6 @@ def _batches(x, y, order, batch_size):
         block_x, block_y = x[rows], y[rows]
         for first in range(0, len(rows), batch_size):
             yield block_x[first:first + batch_size], block_y[first:first + batch_size]
-
-
-def _fingerprint(x, y):
-    return [*x.shape, *y.shape, zlib.crc32(x), zlib.crc32(y)]
 
 
 def _seed_of(rng):

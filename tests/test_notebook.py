@@ -44,6 +44,7 @@ def test_section_runs_by_itself(section):
     assert "**What it shows.**" in text_of(copy)
     code = [cell for cell in copy.cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in code)
+    assert not [output for cell in code for output in cell.outputs if output.get("name") == "stderr"]
     figures = list(only_copy().parent.glob("figures/*.png"))
     assert figures and all(path.stem.endswith("-ada.l") for path in figures)
     assert {path.name.split("-")[0] for path in figures} == {section}

@@ -566,7 +566,7 @@ def test_the_defaults_are_the_assignments():
 
 @pytest.mark.parametrize("rng", [None, 0, np.random.RandomState(0), np.random])
 def test_a_trainer_needs_a_generator(rng):
-    with pytest.raises(ValueError, match=r"rng: expected a numpy Generator such as numpy\.random\.default_rng\(0\), got"):
+    with pytest.raises(ValueError, match=r"rng: expected a numpy Generator such as .*default_rng\(0\), got"):
         Trainer(network(), TrainConfig(), rng=rng)
 
 

@@ -150,7 +150,9 @@ def cost_tables(results, learning_rates, batch_sizes, accumulations, measure):
 
 
 def rank_correlation(first, second):
-    """Return Spearman's rank correlation of two sequences of numbers."""
+    """Return Spearman's rank correlation of two sequences of numbers; NaN if one of them is constant."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
     from scipy.stats import spearmanr  # loaded late: it takes half a second
 
     return float(spearmanr(first, second).statistic)

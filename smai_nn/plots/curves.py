@@ -11,20 +11,24 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     """Show the loss of `histories`, a dict label -> History (or its series): faint per iteration, bold per epoch.
 
     The horizontal axis counts every data point passed through train(), so that runs with other
-    batch sizes and accumulations compare.
+    batch sizes and accumulations compare. The vertical axis ends at half the least epoch mean: now and
+    then a small batch of easy samples lies far below.
     """
-    figure, axes = new_figure(width=7, height=3.8, margins=(0.75, 0.5, 0.15, 0.3))
+    figure, axes = new_figure(width=7.5, height=3.8, margins=(0.75, 0.5, 0.15, 0.3))
     panel = axes[0, 0]
     for colour, (label, history) in zip(SERIES, histories.items()):
         series = history if isinstance(history, dict) else history.series()
         panel.plot(series["iteration_samples"], series["iteration_loss"], color=colour, alpha=0.2, linewidth=0.6,
-                   label=f"{label}: each iteration")
+                   label=None if len(series["epoch_samples"]) else label)
         if len(series["epoch_samples"]):
-            panel.plot(series["epoch_samples"], series["epoch_loss"], color=colour, linewidth=1.8,
-                       label=f"{label}: epoch mean")
+            panel.plot(series["epoch_samples"], series["epoch_loss"], color=colour, linewidth=1.8, label=label)
     plain_log_scale(panel.yaxis)
+    means = [m for h in histories.values() for m in (h if isinstance(h, dict) else h.series())["epoch_loss"] if m > 0]
+    if means:
+        panel.set_ylim(bottom=min(means) / 2)
     panel.grid(alpha=0.25)
-    describe(panel, title, SAMPLES, loss_name, legend="lower left")
+    describe(panel, title, SAMPLES, loss_name, legend="upper center", columns=1 + (len(histories) > 3))
+    panel.get_legend().set_title("bold: epoch mean, faint: each iteration", {"size": 8})
     return figure
 
 
@@ -41,7 +45,7 @@ def plot_early_stopping(epoch_loss, patience, relative_loss_threshold):
     panel.axvline(len(epoch_loss) - 1, color=GREEN, linewidth=1, label=f"last epoch, t = {len(epoch_loss) - 1}")
     panel.grid(alpha=0.25)
     describe(panel, "Early stopping: training ends when the loss reaches the limit", "epoch t", "training loss",
-             legend="lower left")
+             legend="upper center")
     return figure
 
 

@@ -5,7 +5,7 @@ from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from smai_nn.plots.style import BLACK, SKY, describe, new_figure
+from smai_nn.plots.style import BLACK, SKY, colour_bar, describe, new_figure
 
 COUNTRY_COLOURS = ("#FFA500", "#8A2BE2")  # the picture's own: Netherlands, Belgium
 COUNTRY_MAP = ListedColormap(COUNTRY_COLOURS)
@@ -57,7 +57,7 @@ def plot_decision_regions(regions, inputs, targets):
 
     The grid is (rows, columns) with row 0 at the least x2. `inputs` (n, 2), `targets` (n, 1).
     """
-    figure, axes = new_figure(1, len(regions), width=3.9, height=4.3)
+    figure, axes = new_figure(1, len(regions), width=3.9, height=4.2)
     targets = targets.ravel()
     for panel, (title, values) in zip(axes[0], regions):
         picture = panel.imshow(values, origin="lower", extent=(-0.25, 1.25, -0.25, 1.25), cmap="RdBu_r", vmin=0, vmax=1)
@@ -66,9 +66,9 @@ def plot_decision_regions(regions, inputs, targets):
         for label, marker in ((0, "o"), (1, "s")):
             panel.scatter(*inputs[targets == label].T, marker=marker, s=70, color="white", edgecolor="black",
                           label=f"XOR = {label}", zorder=3)
-        figure.colorbar(picture, ax=panel, label="network output", shrink=0.65)
         handles = [*panel.get_legend_handles_labels()[0], Line2D([], [], color="black", label="output 0.5")]
         describe(panel, title, X_INPUT, Y_INPUT, handles=handles, legend="below", columns=3)
+    colour_bar(figure, picture, axes[0, :].tolist(), "network output", shrink=0.75)
     return figure
 
 

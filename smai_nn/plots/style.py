@@ -84,11 +84,18 @@ def audit(figure):
     return missing
 
 
-def plain_log_scale(axis):
+def colour_bar(figure, picture, panels, label, shrink=1.0):
+    """Add a colour bar for `picture` beside one panel or a list of them, in the figure's text sizes."""
+    bar = figure.colorbar(picture, ax=panels, shrink=shrink, aspect=25)
+    bar.set_label(label, fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+
+
+def plain_log_scale(axis, form="{x:g}"):
     """Make a logarithmic axis whose ticks read 0.2, 0.5, 1 instead of powers of ten."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_major_formatter(StrMethodFormatter(form))
     axis.set_minor_locator(NullLocator())
 
 

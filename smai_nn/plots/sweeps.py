@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from smai_nn.plots.style import ACTIVATION_STYLES, SERIES, describe, median_and_range, new_figure
+from smai_nn.plots.style import (
+    ACTIVATION_STYLES, SERIES, colour_bar, describe, median_and_range, new_figure, plain_log_scale)
 
 
 def plot_effect(values, results, x_label, title, baseline):
@@ -19,6 +20,7 @@ def plot_effect(values, results, x_label, title, baseline):
     axes[0, 1].axhline(baseline, color="black", linestyle="--", linewidth=1, label=f"majority class, {baseline:.1%}")
     for panel, name in zip(axes[0], ("final loss on the map (BCE)", "final accuracy")):
         panel.set_xticks(range(len(values)), [str(v) for v in values])
+        panel.margins(y=0.15)  # room for the username
         panel.grid(alpha=0.25)
         describe(panel, f"{title}: {name.split(' on ')[0]}", x_label, name, legend="below")
     return figure
@@ -40,7 +42,7 @@ def plot_convergence_costs(batch_sizes, accumulations, learning_rates, tables, n
         panel.set_yticks(range(len(batch_sizes)), batch_sizes)
         panel.plot([], [], "s", color="gray", label="median over seeds")
         describe(panel, f"learning rate {rate:g}", "grad_accumulation_steps", "batch_size", legend="below")
-    figure.colorbar(picture, ax=axes[0, :].tolist(), label=name)
+    colour_bar(figure, picture, axes[0, :].tolist(), name)
     return figure
 
 
@@ -51,7 +53,8 @@ def plot_cost_against_accuracy(groups, baseline):
     for colour, marker, (label, (samples, accuracy)) in zip(SERIES, "osD^vP*", groups.items()):
         panel.scatter(samples, accuracy, s=22, color=colour, marker=marker, alpha=0.75, label=label)
     panel.axhline(baseline, color="black", linestyle="--", linewidth=1, label=f"majority class, {baseline:.1%}")
-    panel.set_xscale("log")
+    plain_log_scale(panel.xaxis, "{x:,.0f}")
+    panel.margins(y=0.15)
     panel.grid(alpha=0.25)
     describe(panel, "What convergence costs: one point a run", "training samples until early stopping",
              "final accuracy", legend="lower right")
