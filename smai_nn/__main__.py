@@ -114,9 +114,9 @@ def main(arguments=None):
     print(f"Profile {options.profile}; everything goes to {shown}/", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         # The user's own IPython start-up files have no part in this.
-        environment = os.environ | {"SMAI_PROFILE": options.profile, "SMAI_RUNS": str(folder.path), "IPYTHONDIR": scratch}
+        own = {"SMAI_PROFILE": options.profile, "SMAI_RUNS": str(folder.path), "IPYTHONDIR": scratch}
         try:
-            error = execute(notebook, folder.path / NOTEBOOK.name, environment)
+            error = execute(notebook, folder.path / NOTEBOOK.name, os.environ | own)
         except KeyboardInterrupt:
             print(f"Interrupted; what ran so far is in {shown}/{NOTEBOOK.name}")
             return 130

@@ -69,7 +69,8 @@ class Optimizer:
             self._pieces.append((*piece, scratch[:len(piece[0])]))
 
     def __getstate__(self):  # a copy starts with no memory: it will serve another model
-        return {**{k: v for k, v in vars(self).items() if k not in ("_vectors", "_pieces")}, "_memory": None, "steps": 0}
+        kept = {name: value for name, value in vars(self).items() if name not in ("_vectors", "_pieces")}
+        return {**kept, "_memory": None, "steps": 0}
 
     def __repr__(self):
         settings = self.settings()

@@ -146,8 +146,9 @@ class Trainer:
         has_accuracy = y.shape[1] == 1 and bool(np.isin(y, (0, 1)).all())
         self.history = History(seed=_seed_of(self.rng))
         self.samples, self._stop_reason = 0, ""
-        rule = EarlyStopping(self.config.patience, self.config.relative_loss_threshold) if self.config.patience else None
-        best = _Best() if self.config.keep_best else None
+        config = self.config
+        rule = EarlyStopping(config.patience, config.relative_loss_threshold) if config.patience else None
+        best = _Best() if config.keep_best else None
         self.model.zero_grad()
         self._base_rate = self.model.optimizer.learning_rate  # which a schedule changes while training
         if resume_from is not None:

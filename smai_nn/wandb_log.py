@@ -52,6 +52,6 @@ def _quiet(wandb):
 def _warn(error):
     global _warned
     if not _warned:
-        warnings.warn(f"W&B did not record this run ({type(error).__name__}: {error}); training goes on, and all values "
-                      "are in the run folder", stacklevel=3)
+        warnings.warn(f"W&B did not record this run ({type(error).__name__}: {error}); training goes on, and all "
+                      "values are in the run folder", stacklevel=3)
         _warned = True

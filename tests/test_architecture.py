@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "smai_nn"
 
 # From left to right; a module imports only from places to its left, or from its own place.
 ORDER = [
-    {"checks", "files"},
+    {"checks", "files", "stateless"},
     {"activations", "losses", "metrics"},
     {"datasets"},
     {"linear", "optim", "early_stopping"},

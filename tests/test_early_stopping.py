@@ -29,9 +29,11 @@ def test_nothing_stops_before_t_10(losses):
 
 
 def test_each_epoch_is_compared_with_the_one_ten_before_it():
-    losses = [1.0, 0.5] + [0.4] * 8  # t = 0 .. 9
-    assert decisions(losses + [0.98, 0.494]) == [False] * 12
-    assert decisions(losses + [0.98, 0.495]) == [False] * 11 + [True]
+    falling, rising = [1.0, 0.5] + [0.4] * 8, [0.5, 1.0] + [0.4] * 8  # t = 0 .. 9
+    assert decisions(falling + [0.98, 0.494]) == [False] * 12
+    assert decisions(falling + [0.98, 0.495]) == [False] * 11 + [True]
+    assert decisions(rising + [0.4, 0.98]) == [False] * 12
+    assert decisions(rising + [0.4, 0.99]) == [False] * 11 + [True]
 
 
 def test_a_loss_that_falls_by_one_percent_every_ten_epochs_goes_on():

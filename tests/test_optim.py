@@ -141,10 +141,12 @@ def test_a_state_is_a_copy():
     parameters, gradients, optimizer = np.zeros(2), np.ones(2), Momentum(0.1)
     optimizer.step(parameters, gradients)
     state = optimizer.state()
+    optimizer.step(parameters, gradients)
     optimizer.restore(state, parameters, gradients)
     optimizer.step(parameters, gradients)
     np.testing.assert_array_equal(state["velocity"], [1, 1])
     assert state["steps"] == 1
+    np.testing.assert_array_equal(optimizer.state()["velocity"], [1.9, 1.9])
 
 
 def state_of(optimizer, size=3, dtype=np.float64):

@@ -25,7 +25,8 @@ EXAMPLES = {
     "plot_prediction_gallery": (MASK, [("one", MASK), ("two", 1 - MASK)], COUNTRIES),
     "plot_decision_regions": ([("a", RNG.random((9, 9))), ("b", RNG.random((9, 9)))],
                               np.array([[0, 0], [0, 1], [1, 0], [1, 1.]]), np.array([[0], [1], [1], [0]])),
-    "plot_loss_against_samples": ({f"batch {n}, accumulation 1": HISTORY for n in range(5)} | {"series": HISTORY.series()},),
+    "plot_loss_against_samples": (
+        {f"batch {n}, accumulation 1": HISTORY for n in range(5)} | {"series": HISTORY.series()},),
     "plot_early_stopping": (np.linspace(1, 0.5, 15), 10, 0.01),
     "plot_accuracy_against_samples": ({"one": HISTORY}, 0.8),
     "plot_gradient_errors": ([1e-1, 1e-2, 1e-3], {("relu", "mse"): RNG.random(3), ("tanh", "bce"): RNG.random(3)}),
@@ -60,7 +61,8 @@ def test_nothing_is_cut_off_and_no_text_overlaps(name):
     figure.draw_without_rendering()
     boxes = []
     for axes in figure.axes:
-        parts = {"title": axes.title, "x-label": axes.xaxis.label, "y-label": axes.yaxis.label, "legend": axes.get_legend()}
+        parts = {"title": axes.title, "x-label": axes.xaxis.label, "y-label": axes.yaxis.label,
+                 "legend": axes.get_legend()}
         boxes += [(f"{key} of {axes.get_title()!r}", part.get_window_extent()) for key, part in parts.items()
                   if part is not None and (key == "legend" or part.get_text())]
     for label, box in boxes:

@@ -1,12 +1,14 @@
 """Run folders, W&B, and what is recorded of a run."""
 
 import builtins
+import datetime
 import json
 import subprocess
 import sys
 import time
 import warnings
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -43,8 +45,8 @@ def test_dozens_of_processes_get_folders_of_their_own(tmp_path):
 def test_a_name_that_exists_is_never_taken_again(tmp_path, monkeypatch):
     draws = iter(["aaaaaa", "aaaaaa", "bbbbbb"])
     monkeypatch.setattr("smai_nn.runs.uuid.uuid4", lambda: type("U", (), {"hex": next(draws)}))
-    stamp = type("D", (), {"now": staticmethod(lambda: type("N", (), {"__format__": lambda s, f: "20250101-000000"})())})
-    monkeypatch.setattr("smai_nn.runs.datetime.datetime", stamp)
+    clock = Mock(now=lambda: datetime.datetime(2025, 1, 1))
+    monkeypatch.setattr("smai_nn.runs.datetime", Mock(datetime=clock))
     assert RunFolder.create(root=tmp_path).name == "20250101-000000-aaaaaa"
     assert RunFolder.create(root=tmp_path).name == "20250101-000000-bbbbbb"
 
@@ -64,7 +66,8 @@ def test_run_folder_holds_everything_that_the_run_was():
 
     settings = folder.settings()
     assert settings["seed"] == 7 and settings["training"]["batch_size"] == 8
-    assert settings["optimizer"] == {"name": "Adam", "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+    assert settings["optimizer"] == {
+        "name": "Adam", "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
     assert settings["versions"]["numpy"] == np.__version__
 
     metrics = folder.metrics()

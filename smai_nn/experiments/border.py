@@ -114,7 +114,8 @@ def group(results, key):
     """Return a dict key(setting) -> list of results, in order of appearance; `key` may name an attribute."""
     groups = {}
     for result in results:
-        groups.setdefault(getattr(result.setting, key) if isinstance(key, str) else key(result.setting), []).append(result)
+        value = getattr(result.setting, key) if isinstance(key, str) else key(result.setting)
+        groups.setdefault(value, []).append(result)
     return groups
 
 

@@ -23,8 +23,8 @@ def train_and_save(model, config, x, y, *, rng, name, settings, callbacks=(), fi
     try:
         history = Trainer(model, config, rng=rng, callbacks=callbacks,
                           checkpoint_path=folder.path / "checkpoint.npz").fit(x, y)
-        title = f"Training loss against samples seen: {name}"
-        folder.save_figure("loss", plot_loss_against_samples({"this run": history}, title, f"training loss ({model.loss})"))
+        folder.save_figure("loss", plot_loss_against_samples(
+            {"this run": history}, f"Training loss against samples seen: {name}", f"training loss ({model.loss})"))
         for figure_name, figure in (figures(history) if figures else {}).items():
             folder.save_figure(figure_name, figure)
         folder.finish(model, history, metrics(history) if metrics else None, config=everything)

@@ -31,7 +31,8 @@ def plot_class_balance(counts, countries):
     figure, axes = new_figure(width=4.6, height=3)
     total = sum(counts)
     for label, (count, country, colour) in enumerate(zip(counts, countries, COUNTRY_COLOURS)):
-        axes[0, 0].bar(f"{label}: {country}", count, color=colour, label=f"{country}: {count} pixels, {count / total:.1%}")
+        share = f"{country}: {count} pixels, {count / total:.1%}"
+        axes[0, 0].bar(f"{label}: {country}", count, color=colour, label=share)
     axes[0, 0].set_ylim(0, max(counts) * 1.3)
     describe(axes[0, 0], "Class balance of the mask", "label", "pixels", legend="upper left")
     return figure

@@ -3,7 +3,14 @@
 import numpy as np
 
 from smai_nn.plots.style import (
-    ACTIVATION_STYLES, SERIES, colour_bar, describe, median_and_range, new_figure, plain_log_scale)
+    ACTIVATION_STYLES,
+    SERIES,
+    colour_bar,
+    describe,
+    median_and_range,
+    new_figure,
+    plain_log_scale,
+)
 
 
 def plot_effect(values, results, x_label, title, baseline):
