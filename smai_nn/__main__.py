@@ -51,7 +51,7 @@ def select(notebook, section):
 
 
 def execute(notebook, destination, environment):
-    """Run all cells, keeping outputs in `notebook`, which is written to `destination` even if a cell fails.
+    """Run all cells, keeping outputs in `notebook`, which is written to `destination` whatever happens.
 
     `environment` holds the kernel's environment variables. Returns None, or the error text of the cell that failed.
     """
@@ -75,8 +75,12 @@ def execute(notebook, destination, environment):
     try:
         client.execute(env=environment)
         return None
-    except (CellExecutionError, DeadKernelError) as error:
-        return str(error)
+    except Exception as error:
+        if getattr(client, "_async_cleanup_kernel_future", None):  # set when Ctrl-C made nbclient end the kernel
+            raise KeyboardInterrupt from None
+        if isinstance(error, (CellExecutionError, DeadKernelError)):
+            return str(error)
+        raise
     finally:
         bar.close()
         save_text(destination, nbformat.writes(notebook) + "\n")

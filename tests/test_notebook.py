@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -74,6 +76,18 @@ def test_a_failing_cell_is_shown_and_gives_status_1(tmp_path, monkeypatch, capsy
     assert "ZeroDivisionError" in shown and "1 / 0" in shown and "7 Broken" in shown
     copy = nbformat.read(only_copy(), as_version=4)
     assert "before" in text_of(copy) and "after" not in text_of(copy)
+
+
+def test_interrupt_keeps_what_ran_and_gives_status_130():
+    process = subprocess.Popen([sys.executable, "-m", "smai_nn", "--profile", "quick", "--section", "1.4"], cwd=ROOT,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while not list(Path(os.environ["SMAI_RUNS"]).glob("*/*border*")):  # the first training run has begun
+        time.sleep(0.1)
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    shown = process.communicate(timeout=60)[0]
+    assert process.returncode == 130 and "Interrupted; what ran so far is in" in shown and "Traceback" not in shown
+    assert "border map" in text_of(nbformat.read(only_copy(), as_version=4))
 
 
 def test_a_section_keeps_set_up_and_what_is_below_it():

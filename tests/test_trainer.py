@@ -146,7 +146,8 @@ def test_every_epoch_passes_every_sample_once_in_a_new_order(monkeypatch):
     monkeypatch.setattr(model, "train", lambda x, y: seen.append(np.hstack([x, y])) or 0.0)
     x = np.arange(50_000.0).reshape(25_000, 2)
     trainer(model, batch_size=999, max_epochs=2).fit(x, -x[:, :1])
-    first, second = np.vstack(seen[:len(seen) // 2]), np.vstack(seen[len(seen) // 2:])
+    assert [len(batch) for batch in seen] == 2 * ([999] * 25 + [25])
+    first, second = np.vstack(seen[:26]), np.vstack(seen[26:])
     for epoch in (first, second):
         np.testing.assert_array_equal(epoch[:, 2], -epoch[:, 0])
         np.testing.assert_array_equal(np.sort(epoch[:, 0]), x[:, 0])

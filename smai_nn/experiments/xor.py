@@ -16,8 +16,8 @@ from smai_nn.optim import Adam
 from smai_nn.runs import RunFolder
 from smai_nn.trainer import Callback, TrainConfig, Trainer
 
-LEARNING_RATE = 0.05
-UPDATES_PER_START = 400  # after which a run that has not converged draws new initial weights
+LEARNING_RATE = 0.02
+UPDATES_PER_START = 500  # after which a run that has not converged draws new initial weights
 MOST_STARTS = 200
 MARGIN = 0.25  # converged: every output is at most this far from its label, so well beyond 100% accuracy
 CHECK_EPSILONS = (1e-4, 1e-5)  # the gradient is checked with both, and the better one counts
