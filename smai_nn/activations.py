@@ -8,7 +8,7 @@ Source: assignment section 1.2, item 2.
 
 import numpy as np
 
-from smai_nn.stateless import Stateless
+from smai_nn.stateless import Stateless, float_array_like
 
 
 class Activation(Stateless):
@@ -34,7 +34,7 @@ class ReLU(Activation):
         return np.maximum(pre_activation, 0, out=out)
 
     def backward(self, grad_output, pre_activation, output, out=None):
-        out = _array_like(grad_output) if out is None else out
+        out = float_array_like(grad_output) if out is None else out
         np.greater(pre_activation, 0, out=out)  # the 0-1 derivative, without a mask array
         return np.multiply(grad_output, out, out=out)
 
@@ -50,7 +50,7 @@ class Tanh(Activation):
         return np.tanh(pre_activation, out=out)
 
     def backward(self, grad_output, pre_activation, output, out=None):
-        out = _array_like(output) if out is None else out
+        out = float_array_like(output) if out is None else out
         np.multiply(output, output, out=out)
         np.subtract(1, out, out=out)
         return np.multiply(grad_output, out, out=out)
@@ -66,14 +66,14 @@ class Sigmoid(Activation):
     """
 
     def forward(self, pre_activation, out=None):
-        out = _array_like(pre_activation) if out is None else out
+        out = float_array_like(pre_activation) if out is None else out
         np.multiply(pre_activation, 0.5, out=out)
         np.tanh(out, out=out)
         np.multiply(out, 0.5, out=out)
         return np.add(out, 0.5, out=out)
 
     def backward(self, grad_output, pre_activation, output, out=None):
-        out = _array_like(output) if out is None else out
+        out = float_array_like(output) if out is None else out
         np.subtract(1, output, out=out)
         np.multiply(output, out, out=out)
         return np.multiply(grad_output, out, out=out)
@@ -91,11 +91,6 @@ class Identity(Activation):
 
     def backward(self, grad_output, pre_activation, output, out=None):
         return np.positive(grad_output, out=out)
-
-
-def _array_like(values):
-    """Return an uninitialised array of the shape of `values`, float32 for float32, else float64."""
-    return np.empty(np.shape(values), np.result_type(values, np.float32))
 
 
 ACTIVATIONS = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid, "identity": Identity}

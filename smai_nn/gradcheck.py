@@ -52,8 +52,8 @@ class GradientComparison:
 
     @property
     def max_relative_error(self):
-        """The largest relative error."""
-        return float(self.relative_errors.max())
+        """The largest relative error; NaN if every entry was excluded."""
+        return float(self.relative_errors.max()) if self.relative_errors.size else float("nan")
 
 
 def compare_gradients(model, x, y, epsilon, floor=1e-3):

@@ -1,12 +1,13 @@
 """Losses: pure mathematics without state, one class each.
 
 Every loss is a mean over *all* elements, batch and outputs, and `gradient` is the exact
-derivative of `value` with respect to the prediction. Source: assignment section 1.2, item 3.
+derivative of `value` with respect to the prediction. Prediction and target must have one shape,
+since (n,) against (n, 1) would broadcast to (n, n); ValueError otherwise. Source: assignment section 1.2, item 3.
 """
 
 import numpy as np
 
-from smai_nn.stateless import Stateless
+from smai_nn.stateless import Stateless, float_array_like
 
 
 class Loss(Stateless):
@@ -33,18 +34,17 @@ class MSE(Loss):
     """
 
     def value(self, prediction, target):
-        difference = np.subtract(prediction, target).ravel()
-        return float(np.dot(difference, difference)) / difference.size
+        return self.value_and_gradient(prediction, target)[0]
 
     def gradient(self, prediction, target, out=None):
-        out = np.subtract(prediction, target, out=out)
-        return np.multiply(out, 2 / out.size, out=out)
+        return self.value_and_gradient(prediction, target, out)[1]
 
     def value_and_gradient(self, prediction, target, out=None):
-        difference = np.subtract(prediction, target, out=out)
-        flat = difference.ravel()
+        _check_shapes(prediction, target)
+        out = float_array_like(prediction) if out is None else out
+        flat = np.subtract(prediction, target, out=out).ravel()
         value = float(np.dot(flat, flat)) / flat.size
-        return value, np.multiply(difference, 2 / flat.size, out=difference)
+        return value, np.multiply(out, 2 / flat.size, out=out)
 
 
 class BCE(Loss):
@@ -63,11 +63,13 @@ class BCE(Loss):
     """
 
     def value(self, prediction, target):
+        _check_shapes(prediction, target)
         self.check_labels(target)
         p = self._inside(prediction)
         return -float(np.mean(target * np.log(p) + (1 - target) * np.log1p(-p)))
 
     def gradient(self, prediction, target, out=None):
+        _check_shapes(prediction, target)
         self.check_labels(target)
         p = self._inside(prediction)
         return np.divide(p - target, p * (1 - p) * p.size, out=out)
@@ -92,8 +94,14 @@ class BCE(Loss):
 
     @staticmethod
     def _inside(prediction):
-        epsilon = np.finfo(prediction.dtype).eps
+        epsilon = np.finfo(np.result_type(prediction, np.float32)).eps
         return np.clip(prediction, epsilon, 1 - epsilon)
+
+
+def _check_shapes(prediction, target):
+    if np.shape(prediction) != np.shape(target):
+        raise ValueError(f"loss: expected prediction and target of one shape, got {np.shape(prediction)} and "
+                         f"{np.shape(target)}")
 
 
 LOSSES = {"mse": MSE, "bce": BCE}

@@ -39,7 +39,7 @@ class Model:
     """
 
     def __init__(self, layers, loss="mse", optimizer=None):
-        self.layers = list(layers)
+        self.layers = list(layers) if isinstance(layers, (list, tuple)) else [layers]
         _check_layers(self.layers)
         self.loss = _loss_instance(loss)
         if isinstance(self.loss, BCE) and not isinstance(self.layers[-1].activation, Sigmoid):

@@ -1,4 +1,6 @@
-"""What activations and losses have in common: objects without state, equal if they are of one kind."""
+"""What activations and losses have in common: objects without state, and new arrays for their results."""
+
+import numpy as np
 
 
 class Stateless:
@@ -12,3 +14,8 @@ class Stateless:
 
     def __hash__(self):
         return hash(type(self))
+
+
+def float_array_like(values):
+    """Return an uninitialised array of the shape of `values`, float32 for float32, else float64."""
+    return np.empty(np.shape(values), np.result_type(values, np.float32))

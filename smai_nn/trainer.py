@@ -117,6 +117,8 @@ class Trainer:
     def __init__(self, model, config, *, rng, callbacks=(), checkpoint_path=None):
         if not isinstance(rng, np.random.Generator):
             raise ValueError(f"rng: expected a numpy Generator such as numpy.random.default_rng(0), got {rng!r}")
+        if not isinstance(config, TrainConfig):
+            raise ValueError(f"config: expected a TrainConfig, got {config!r}")
         if config.checkpoint_every and checkpoint_path is None:
             raise ValueError("checkpoint_path: expected a path, since the config asks for checkpoints, got None")
         self.model, self.config, self.rng = model, config, rng
@@ -161,7 +163,7 @@ class Trainer:
             with np.errstate(over="ignore", invalid="ignore"):
                 while not self._stop_reason and self.history.epochs < self.config.max_epochs:
                     seconds = self._run_epoch(x, y, bar)
-                    if self._stop_reason:  # a callback stopped in mid-epoch
+                    if self.samples % len(x):  # a callback stopped in mid-epoch
                         break
                     self._finish_epoch(x, y, seconds, has_accuracy, rule, best, bar)
                     every = self.config.checkpoint_every
@@ -254,7 +256,7 @@ class Trainer:
         history.epoch_accuracy.append(accuracy(self.model.predict(x), y) if evaluated else math.nan)
         if best is not None:
             best.offer(history.epoch_loss[-1], self.model.parameters)
-        if rule is not None and rule.should_stop(history.epoch_loss[-1]):
+        if rule is not None and rule.should_stop(history.epoch_loss[-1]) and not self._stop_reason:
             self.stop("early_stopping")
         if self.config.progress:
             shown = {"epoch": history.epochs, "loss": f"{history.epoch_loss[-1]:.5f}"}

@@ -119,3 +119,15 @@ def test_bce_refuses_labels_other_than_zero_and_one(method, label):
 
 def test_losses_are_equal_by_kind():
     assert MSE() == MSE() and MSE() != BCE() and len({MSE(), MSE(), BCE()}) == 2
+
+
+@pytest.mark.parametrize("loss", [MSE(), BCE()])
+@pytest.mark.parametrize("method", ["value", "gradient", "value_and_gradient"])
+def test_shapes_that_would_broadcast_are_refused(loss, method):
+    with pytest.raises(ValueError, match=r"one shape, got \(3, 1\) and \(3,\)"):
+        getattr(loss, method)(np.full((3, 1), 0.5), np.array([1.0, 0.0, 1.0]))
+
+
+def test_squared_error_of_whole_numbers():
+    value, gradient = MSE().value_and_gradient(np.array([[3], [1]]), np.array([[1], [1]]))
+    assert value == 2.0 and gradient.tolist() == [[2.0], [0.0]]

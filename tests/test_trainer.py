@@ -579,3 +579,13 @@ def test_leaving_out_the_generator_is_an_error():
 def test_checkpoints_need_a_path():
     with pytest.raises(ValueError, match="checkpoint_path: expected a path, since the config asks for checkpoints"):
         trainer(network(), checkpoint_every=5)
+
+
+def test_a_stop_at_the_last_batch_of_an_epoch_keeps_that_epoch():
+    class StopAtTheEnd(Callback):
+        def on_batch_end(self, trainer):
+            if trainer.samples == len(samples()[0]):
+                trainer.stop("enough")
+
+    history = trainer(network(), callbacks=[StopAtTheEnd()]).fit(*samples())
+    assert history.stop_reason == "enough" and history.epochs == 1
