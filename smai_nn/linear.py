@@ -37,7 +37,7 @@ class Linear:
         self.out_width = require_integer(out_width, "out_width", 1)
         self.activation = _activation_instance(activation)
         if dtype not in (np.float32, np.float64, "float32", "float64"):
-            raise ValueError(f"dtype: expected float32 or float64, got {getattr(dtype, "__name__", dtype)}")
+            raise ValueError(f"dtype: expected float32 or float64, got {getattr(dtype, '__name__', dtype)}")
         self.dtype = np.dtype(dtype)
         if rng is not None and not isinstance(rng, np.random.Generator):
             raise ValueError(f"rng: expected a numpy Generator such as numpy.random.default_rng(0), got {rng!r}")
