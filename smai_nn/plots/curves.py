@@ -14,7 +14,7 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     batch sizes and accumulations compare. The vertical axis ends at half the least epoch mean: now and
     then a small batch of easy samples lies far below.
     """
-    figure, axes = new_figure(width=7.5, height=3.8, margins=(0.75, 0.5, 0.15, 0.3))
+    figure, axes = new_figure(width=7.5, height=3.8, margins=(0.75, 0.5, 0.35, 0.3))
     panel = axes[0, 0]
     for colour, (label, history) in zip(SERIES, histories.items()):
         series = history if isinstance(history, dict) else history.series()
@@ -43,6 +43,7 @@ def plot_early_stopping(epoch_loss, patience, relative_loss_threshold):
         panel.plot(epochs[patience:], limit, color=RED, linestyle="--",
                    label=f"limit, {1 - relative_loss_threshold:g} $L_{{t-{patience}}}$")
     panel.axvline(len(epoch_loss) - 1, color=GREEN, linewidth=1, label=f"last epoch, t = {len(epoch_loss) - 1}")
+    panel.margins(x=0.12)  # keeps the username clear of the last epoch's line
     panel.grid(alpha=0.25)
     describe(panel, "Early stopping: training ends when the loss reaches the limit", "epoch t", "training loss",
              legend="upper center")
