@@ -5,11 +5,13 @@ cell failed (its error is shown), 2 wrong options, 130 interrupted.
 """
 
 import argparse
+import asyncio
 import os
 import re
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import nbformat
 from nbclient import NotebookClient
@@ -72,18 +74,22 @@ def execute(notebook, destination, environment):
                             resources={"metadata": {"path": str(ROOT)}},
                             extra_arguments=["--log-level=ERROR"],  # its warnings are not about the notebook
                             on_cell_start=on_start, on_cell_complete=on_done)
-    try:
-        client.execute(env=environment)
-        return None
-    except Exception as error:
-        if getattr(client, "_async_cleanup_kernel_future", None):  # set when Ctrl-C made nbclient end the kernel
-            raise KeyboardInterrupt from None
-        if isinstance(error, (CellExecutionError, DeadKernelError)):
+    with ThreadPoolExecutor(1) as thread:  # nbclient's own answer to Ctrl-C would kill the kernel in mid-sentence
+        running = thread.submit(client.execute, env=environment)
+        try:
+            running.result()
+            return None
+        except KeyboardInterrupt:
+            while True:  # the running cell ends with KeyboardInterrupt; a kernel that is just starting may miss it
+                if client.km is not None and client.km.has_kernel:
+                    asyncio.run(client.km.interrupt_kernel())
+                if wait([running], timeout=3).done:
+                    raise
+        except (CellExecutionError, DeadKernelError) as error:
             return str(error)
-        raise
-    finally:
-        bar.close()
-        save_text(destination, nbformat.writes(notebook) + "\n")
+        finally:
+            bar.close()
+            save_text(destination, nbformat.writes(notebook) + "\n")
 
 
 def main(arguments=None):
