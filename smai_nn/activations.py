@@ -31,7 +31,8 @@ class ReLU(Activation):
     """
 
     def forward(self, pre_activation, out=None):
-        return np.maximum(pre_activation, 0, out=out)
+        # Two to three times as fast as np.maximum with a scalar, and the same values.
+        return np.asarray(pre_activation).clip(0, np.inf, out=out)
 
     def backward(self, grad_output, pre_activation, output, out=None):
         out = float_array_like(grad_output) if out is None else out

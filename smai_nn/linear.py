@@ -7,7 +7,7 @@ vectors; inside a Model they are slices of the model's vectors.
 
 import numpy as np
 
-from smai_nn.activations import Activation, ReLU, Sigmoid
+from smai_nn.activations import Activation, Identity, ReLU, Sigmoid
 from smai_nn.checks import as_matrix, assign, require_integer
 
 
@@ -45,6 +45,7 @@ class Linear:
         self._batch_gradients = np.empty(size, self.dtype)
         self._bind(np.empty(size, self.dtype), np.zeros(size, self.dtype))
         self.initialise(np.random.default_rng() if rng is None else rng)
+        self._gradients_are_zero = self._gradients_are_exposed = False
         self._forget_batch()
 
     def initialise(self, rng):
@@ -83,20 +84,22 @@ class Linear:
     @property
     def weight_gradients(self):
         """Cumulative gradient of the loss in the weights, (in_width, out_width)."""
+        self._expose_gradients()
         return self._weight_gradients
 
     @weight_gradients.setter
     def weight_gradients(self, values):
-        assign(self._weight_gradients, values, "weight_gradients")
+        assign(self.weight_gradients, values, "weight_gradients")
 
     @property
     def bias_gradients(self):
         """Cumulative gradient of the loss in the biases, (out_width,)."""
+        self._expose_gradients()
         return self._bias_gradients
 
     @bias_gradients.setter
     def bias_gradients(self, values):
-        assign(self._bias_gradients, values, "bias_gradients")
+        assign(self.bias_gradients, values, "bias_gradients")
 
     @property
     def parameter_count(self):
@@ -117,7 +120,7 @@ class Linear:
         self.input = x
         z = np.dot(x, self._weights, out=self.pre_activation)
         np.add(z, self._biases, out=z)
-        return self.activation.forward(z, out=self.output)
+        return z if self.output is z else self.activation.forward(z, out=self.output)
 
     def backward(self, grad_output, *, input_gradient=True):
         """Add this batch's gradients to the cumulative ones; return dL/dx, (n, in_width).
@@ -129,8 +132,10 @@ class Linear:
             raise ValueError("Linear.backward: expected a forward pass before it, got none; call forward(x) first")
         if np.shape(grad_output) != self.output.shape:
             raise ValueError(f"Linear.backward: expected grad_output {self.output.shape}, got {np.shape(grad_output)}")
-        grad_pre_activation = self.activation.backward(
-            np.asarray(grad_output, self.dtype), self.pre_activation, self.output, out=self._grad_pre_activation)
+        grad_pre_activation = np.asarray(grad_output, self.dtype)
+        if self.output is not self.pre_activation:
+            grad_pre_activation = self.activation.backward(
+                grad_pre_activation, self.pre_activation, self.output, out=self._grad_pre_activation)
         return self.backward_from_pre_activation(grad_pre_activation, input_gradient=input_gradient)
 
     def backward_from_pre_activation(self, grad_pre_activation, *, input_gradient=True):
@@ -139,9 +144,13 @@ class Linear:
         For one weight, z_j = sum_i x_i w_ij + b_j, so dL/dw_ij = x_i dL/dz_j, dL/db_j = dL/dz_j
         and dL/dx_i = sum_j w_ij dL/dz_j. Over a batch: dW = x^T dz, db = 1^T dz, dx = dz W^T.
         """
-        np.dot(self.input.T, grad_pre_activation, out=self._batch_weight_gradients)
-        np.dot(self._ones, grad_pre_activation, out=self._batch_bias_gradients)  # faster than a sum
-        np.add(self._gradients, self._batch_gradients, out=self._gradients)
+        first = self._gradients_are_zero  # then the sum is this batch's gradient, and need not be added up
+        np.dot(self.input.T, grad_pre_activation, out=self._weight_gradients if first else self._batch_weight_gradients)
+        np.dot(self._ones, grad_pre_activation, out=self._bias_gradients if first else self._batch_bias_gradients)
+        if first:
+            self._gradients_are_zero = False
+        else:
+            np.add(self._gradients, self._batch_gradients, out=self._gradients)
         if not input_gradient:  # a network's first layer: nobody needs dL/dx
             return None
         return np.dot(grad_pre_activation, self._weights_transposed, out=self._grad_input if self._reuse else None)
@@ -154,7 +163,10 @@ class Linear:
 
     def zero_grad(self):
         """Set the cumulative gradients to zero."""
-        self._gradients.fill(0)
+        if self._gradients_are_exposed:
+            self._gradients.fill(0)
+        else:
+            self._gradients_are_zero = True
 
     def __repr__(self):
         return f"Linear({self.in_width}, {self.out_width}, {self.activation})"
@@ -169,6 +181,19 @@ class Linear:
         self._batch_bias_gradients = self._batch_gradients[split:]
         self._weights_transposed = self._weights.T
 
+    # As long as nobody outside has asked for the gradients, zero_grad only makes a note of it, and the next
+    # backward pass writes over the old numbers instead of adding to zeros. Once a view has been handed out,
+    # what is in the arrays may be read and changed at any time, and everything is done at once.
+
+    def _expose_gradients(self):
+        self._write_zeros()
+        self._gradients_are_exposed = True
+
+    def _write_zeros(self):
+        if self._gradients_are_zero:
+            self._gradients.fill(0)
+            self._gradients_are_zero = False
+
     def _prepare(self, rows, reuse):
         """Provide arrays for a batch of `rows`: slices of kept ones with `reuse`, else new ones."""
         if self._kept is None or not reuse or rows > len(self._kept[0]):
@@ -179,6 +204,8 @@ class Linear:
         else:
             arrays = [array[:rows] for array in self._kept]
         self.pre_activation, self.output, self._grad_pre_activation, self._grad_input, self._ones = arrays
+        if isinstance(self.activation, Identity):  # its output is its pre-activation: no need of a copy
+            self.output = self.pre_activation
         self._reuse = reuse
 
     def _forget_batch(self):
@@ -188,6 +215,7 @@ class Linear:
     # A copy or an unpickled layer gets vectors of its own: copied views would drift apart.
 
     def __getstate__(self):
+        self._write_zeros()
         return {"settings": (self.in_width, self.out_width, self.activation, self.dtype),
                 "parameters": self._parameters.copy(), "gradients": self._gradients.copy()}
 
@@ -196,6 +224,7 @@ class Linear:
         parameters, gradients = np.array(state["parameters"]), np.array(state["gradients"])  # writable, their own
         self._batch_gradients = np.empty_like(parameters)
         self._bind(parameters, gradients)
+        self._gradients_are_zero = self._gradients_are_exposed = False
         self._forget_batch()
 
 

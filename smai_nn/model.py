@@ -61,11 +61,13 @@ class Model:
     @property
     def gradients(self):
         """The cumulative gradient of all weights and biases, flat."""
+        for layer in self.layers:
+            layer._expose_gradients()
         return self._gradients
 
     @gradients.setter
     def gradients(self, values):
-        assign(self._gradients, values, "gradients")
+        assign(self.gradients, values, "gradients")
 
     @property
     def parameter_count(self):
@@ -114,7 +116,7 @@ class Model:
         y = as_matrix(y, "y", self.out_width, self.dtype)
         if len(x) != len(y):
             raise ValueError(f"y: expected {len(x)} rows, as x has, got {len(y)}")
-        if not math.isfinite(np.add.reduce(x, axis=None)):  # quick; a ReLU could hide an infinity from the loss
+        if not math.isfinite(np.vdot(x, x)):  # quick; a ReLU could hide an infinity from the loss
             require_finite(x, "x")
         prediction = x
         for layer in self.layers:
@@ -131,12 +133,15 @@ class Model:
 
     def update(self):
         """Take one optimizer step with the cumulative gradient, then call `zero_grad()`."""
+        for layer in self.layers:
+            layer._write_zeros()
         self.optimizer.step(self._parameters, self._gradients)
         self.zero_grad()
 
     def zero_grad(self):
         """Set the cumulative gradient of every layer to zero."""
-        self._gradients.fill(0)
+        for layer in self.layers:
+            layer.zero_grad()
 
     def predict(self, x):
         """Return the output (n, out_width) for x (n, in_width), finite; stores nothing in the layers."""
@@ -225,6 +230,8 @@ class Model:
 
     def _collect(self):
         """Bring all layers' parameters and gradients into two flat vectors, views of which they become."""
+        for layer in self.layers:
+            layer._write_zeros()
         shared = _neighbours(self.layers)
         self._bind_layers(*(shared or (np.concatenate([getattr(layer, name) for layer in self.layers])
                                        for name in ("_parameters", "_gradients"))))
@@ -243,6 +250,8 @@ class Model:
     # then still share it.
 
     def __getstate__(self):
+        for layer in self.layers:
+            layer._write_zeros()
         owners = [vector if vector.base is None else vector.base for vector in (self._parameters, self._gradients)]
         start = _offset(self.layers[0])
         return {"layers": self.layers, "loss": self.loss, "optimizer": self.optimizer, "owners": owners,

@@ -1,15 +1,12 @@
 """Optimisers: a few in-place vector operations on the model's two flat vectors.
 
-`step(parameters, gradients)` takes one step downhill. An optimiser with a memory belongs to one
-model; its memory can be read and restored, for checkpoints. Long vectors are worked through in
-pieces that stay in the processor's cache, which gives the same numbers faster.
+`step(parameters, gradients)` takes one step downhill. An optimiser belongs to one model, since it
+may have a memory, which can be read and restored for checkpoints.
 """
 
 import numpy as np
 
 from smai_nn.checks import require_number
-
-PIECE = 16384  # elements: five float32 vectors of this length fit in 1 MiB of level-2 cache
 
 
 class Optimizer:
@@ -25,63 +22,46 @@ class Optimizer:
     def step(self, parameters, gradients):
         """Change the flat `parameters` in place, given dL/dparameters in `gradients`."""
         if self._memory is None:
-            self._memory = {name: np.zeros_like(parameters) for name in self.MEMORY}
-            self._split(parameters, gradients)
-        elif parameters is self._vectors[0]:
-            if gradients is not self._vectors[1]:
-                self._split(parameters, gradients)
-        else:
+            self._begin(parameters, {name: np.zeros_like(parameters) for name in self.MEMORY})
+        elif parameters is not self._owner:
             raise ValueError(f"{type(self).__name__}: expected the parameters it has worked on so far, got others; "
                              "give every model an optimizer of its own")
         self.steps += 1
-        settings = self._settings_of_step()
-        for piece in self._pieces:
-            self._step_piece(*piece, *settings)
+        self._step(parameters, gradients, self._scratch, *self._memory.values())
 
     def settings(self):
         """Return the name and the settings as a dict for a run's records."""
-        hidden = ("steps", "_memory", "_vectors", "_pieces")
-        return {"name": type(self).__name__, **{k: v for k, v in vars(self).items() if k not in hidden}}
+        public = {k: v for k, v in vars(self).items() if k != "steps" and not k.startswith("_")}
+        return {"name": type(self).__name__, **public}
 
     def state(self):
         """Return the step count and a copy of the memory, a dict of arrays (empty before the first step)."""
         return {"steps": np.array(self.steps), **{k: v.copy() for k, v in (self._memory or {}).items()}}
 
-    def restore(self, state, parameters, gradients):
-        """Take over what `state()` returned, for these flat vectors. Raises ValueError if it does not fit."""
+    def restore(self, state, parameters):
+        """Take over what `state()` returned, for this flat vector. Raises ValueError if it does not fit."""
         memory = {name: values for name, values in state.items() if name != "steps"}
         fits = all(v.shape == parameters.shape and v.dtype == parameters.dtype for v in memory.values())
         if "steps" not in state or set(memory) != set(self.MEMORY if state["steps"] else ()) or not fits:
             raise ValueError(f"{type(self).__name__}: expected a state with {('steps', *self.MEMORY)} for "
                              f"{parameters.size} parameters, got {({k: v.shape for k, v in state.items()})}")
-        self.steps = int(state["steps"])
-        self._memory = {name: memory[name].copy() for name in self.MEMORY} if self.steps else None
+        self.steps, self._memory = int(state["steps"]), None
         if self.steps:
-            self._split(parameters, gradients)
+            self._begin(parameters, {name: memory[name].copy() for name in self.MEMORY})
 
-    def _split(self, parameters, gradients):
-        self._vectors = parameters, gradients
-        scratch = np.empty(min(PIECE, parameters.size), parameters.dtype)
-        vectors = (parameters, gradients, *self._memory.values())
-        self._pieces = []
-        for start in range(0, parameters.size, PIECE):
-            piece = [vector[start:start + PIECE] for vector in vectors]
-            self._pieces.append((*piece, scratch[:len(piece[0])]))
+    def _begin(self, parameters, memory):
+        self._owner, self._memory, self._scratch = parameters, memory, np.empty_like(parameters)
 
     def __getstate__(self):  # a copy starts with no memory: it will serve another model
-        kept = {name: value for name, value in vars(self).items() if name not in ("_vectors", "_pieces")}
+        kept = {name: value for name, value in vars(self).items() if name not in ("_owner", "_scratch")}
         return {**kept, "_memory": None, "steps": 0}
 
     def __repr__(self):
         settings = self.settings()
         return f"{settings.pop('name')}({', '.join(f'{k}={v}' for k, v in settings.items())})"
 
-    def _settings_of_step(self):
-        """Return the scalars that `_step_piece` needs for this step."""
-        raise NotImplementedError
-
-    def _step_piece(self, parameters, gradients, *memory_scratch_settings):
-        """Do the step on one piece of all vectors."""
+    def _step(self, parameters, gradients, scratch, *memory):
+        """Do the step; `scratch` is a vector of the same length to compute in."""
         raise NotImplementedError
 
 
@@ -95,11 +75,8 @@ class SGD(Optimizer):
     def __init__(self, learning_rate=0.1):
         super().__init__(learning_rate)
 
-    def _settings_of_step(self):
-        return (self.learning_rate,)
-
-    def _step_piece(self, p, g, scratch, learning_rate):
-        np.multiply(g, learning_rate, out=scratch)
+    def _step(self, p, g, scratch):
+        np.multiply(g, self.learning_rate, out=scratch)
         np.subtract(p, scratch, out=p)
 
 
@@ -116,13 +93,10 @@ class Momentum(Optimizer):
         super().__init__(learning_rate)
         self.momentum = require_number(momentum, "momentum", 0, 1, high_open=True)
 
-    def _settings_of_step(self):
-        return self.learning_rate, self.momentum
-
-    def _step_piece(self, p, g, v, scratch, learning_rate, momentum):
-        np.multiply(v, momentum, out=v)
+    def _step(self, p, g, scratch, v):
+        np.multiply(v, self.momentum, out=v)
         np.add(v, g, out=v)
-        np.multiply(v, learning_rate, out=scratch)
+        np.multiply(v, self.learning_rate, out=scratch)
         np.subtract(p, scratch, out=p)
 
 
@@ -142,19 +116,16 @@ class Adam(Optimizer):
         self.beta2 = require_number(beta2, "beta2", 0, 1, high_open=True)
         self.epsilon = require_number(epsilon, "epsilon", 0, np.inf, low_open=True, high_open=True)
 
-    def _settings_of_step(self):
+    def _step(self, p, g, scratch, m, v):
         root = ((1 - self.beta2) / (1 - self.beta2 ** self.steps)) ** 0.5
         step_size = self.learning_rate * (1 - self.beta1) / (1 - self.beta1 ** self.steps) / root
-        return step_size, self.beta1, self.beta2, self.epsilon / root
-
-    def _step_piece(self, p, g, m, v, scratch, step_size, beta1, beta2, epsilon):
-        np.multiply(m, beta1, out=m)
+        np.multiply(m, self.beta1, out=m)
         np.add(m, g, out=m)
-        np.multiply(v, beta2, out=v)
+        np.multiply(v, self.beta2, out=v)
         np.multiply(g, g, out=scratch)
         np.add(v, scratch, out=v)
         np.sqrt(v, out=scratch)
-        np.add(scratch, epsilon, out=scratch)
+        np.add(scratch, self.epsilon / root, out=scratch)
         np.divide(m, scratch, out=scratch)
         np.multiply(scratch, step_size, out=scratch)
         np.subtract(p, scratch, out=p)

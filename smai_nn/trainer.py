@@ -289,7 +289,7 @@ class Trainer:
             parameters = saved["parameters"]
         except (KeyError, json.JSONDecodeError) as error:
             raise ValueError(f"{path}: expected a trainer's checkpoint, got another file ({error})") from error
-        self.model.optimizer.restore(optimizer, self.model.parameters, self.model.gradients)
+        self.model.optimizer.restore(optimizer, self.model.parameters)
         self.model.parameters = parameters
         self.rng.bit_generator.state = meta["rng"]
         self.history = History(**series, updates=meta["updates"], seconds=meta["seconds"], seed=meta["seed"])

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from smai_nn import SGD, Adam, Identity, Linear, Model, Momentum
-from smai_nn.optim import PIECE
 
 each_optimizer = pytest.mark.parametrize("make", [
     lambda: SGD(0.1), lambda: Momentum(0.1, 0.9), lambda: Adam(0.1)], ids=["SGD", "Momentum", "Adam"])
@@ -47,7 +46,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("size", [1, 7, 2 * PIECE + 7])
+@pytest.mark.parametrize("size", [1, 7, 100_007])
 @pytest.mark.parametrize("optimizer, textbook, settings", CASES)
 def test_every_step_is_the_textbook_formula(optimizer, textbook, settings, size):
     """Also for vectors longer than the pieces that are worked through at a time."""
@@ -128,7 +127,7 @@ def test_a_restored_optimizer_goes_on_with_the_same_bits(make, steps):
         gradients[...] = rng.normal(size=9)
         optimizer.step(parameters, gradients)
     state, copied, restored = optimizer.state(), parameters.copy(), make()
-    restored.restore(state, copied, gradients)
+    restored.restore(state, copied)
     assert restored.steps == steps
     for _ in range(3):
         gradients[...] = rng.normal(size=9)
@@ -142,7 +141,7 @@ def test_a_state_is_a_copy():
     optimizer.step(parameters, gradients)
     state = optimizer.state()
     optimizer.step(parameters, gradients)
-    optimizer.restore(state, parameters, gradients)
+    optimizer.restore(state, parameters)
     optimizer.step(parameters, gradients)
     np.testing.assert_array_equal(state["velocity"], [1, 1])
     assert state["steps"] == 1
@@ -162,7 +161,7 @@ def state_of(optimizer, size=3, dtype=np.float64):
         "SGD for Adam", "SGD for Momentum"])
 def test_a_state_that_does_not_fit_raises(optimizer, state):
     with pytest.raises(ValueError, match=re.escape(f"{type(optimizer).__name__}: expected a state with ('steps'")):
-        optimizer.restore(state, np.zeros(3), np.zeros(3))
+        optimizer.restore(state, np.zeros(3))
 
 
 @each_optimizer

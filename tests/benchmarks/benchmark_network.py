@@ -9,7 +9,7 @@ on one batch in float32: fully connected layers, ReLU after the hidden ones, mea
 All start from the same parameters and train on the same batch again and again.
 
 - smai_nn: `Model.train` and `Model.update`.
-- PyTorch, eager, CPU: `nn.Sequential`, `nn.MSELoss`, `Adam(fused=True)`, the fastest of its Adams,
+- PyTorch, eager, CPU: `nn.Sequential`, `nn.MSELoss`, `Adam(fused=True)`, mostly its fastest Adam here,
   `zero_grad(set_to_none=True)`; `loss.item()` is read in every step, as smai_nn returns the loss.
 - scikit-learn: `MLPRegressor.partial_fit` without shuffling and regularisation. One call gets many
   copies of the batch, one below the other, and takes a step on each, so that the checks which
@@ -365,7 +365,7 @@ def print_demands(rows):
     """Print what the project demands of these figures, and whether the measured medians meet it."""
     against_torch = [row for row in rows if row["threads"] in (1, 2) and TORCH in row["times"]]
     print("\nDemands on the medians:")
-    print_demand("faster than PyTorch on every network, with 1 and with 2 threads", against_torch, TORCH, 1, ".2f")
+    print_demand("faster than PyTorch on every network, with 1 and with 2 threads", against_torch, TORCH, 1, ".3f")
     for (widths, _), least in zip(NETWORKS, (5, 2.5)):
         chosen = [row for row in against_torch if row["widths"] == widths]
         print_demand(f"at least {least} times as fast as PyTorch on {name_of(widths)}", chosen, TORCH, least, ".2f")
