@@ -687,3 +687,42 @@ def test_killing_a_process_while_it_saves_never_leaves_an_unreadable_file(tmp_pa
         assert len(set(model.parameters)) == 1
         assert model.parameters[0] in (saved, saved + 1)  # killed between the rename and its report, at most
         start = saved + 1
+
+
+def test_zeroed_gradients_read_as_zero_whenever_the_view_was_taken():
+    x, y = np.ones((3, 3)), np.ones((3, 1))
+    for take_view_before in (True, False):
+        model = network((3, 4, 1))
+        early = model.layers[0].weight_gradients if take_view_before else None
+        model.train(x, y)
+        model.zero_grad()
+        assert not (early if take_view_before else model.layers[0].weight_gradients).any()
+        assert not model.gradients.any()
+
+
+def test_gradients_written_by_hand_are_added_to():
+    x, y = np.ones((3, 3)), np.ones((3, 1))
+    model, other = network((3, 4, 1)), network((3, 4, 1))
+    model.train(x, y)
+    other.train(x, y)
+    other.zero_grad()
+    other.gradients[...] = 5
+    other.train(x, y)
+    np.testing.assert_allclose(other.gradients, model.gradients + 5)
+
+
+def test_update_without_train_is_a_step_with_a_zero_gradient():
+    model = network((3, 4, 1))
+    model.train(np.ones((3, 3)), np.ones((3, 1)))
+    model.update()
+    before = model.parameters.copy()
+    model.update()
+    assert np.array_equal(model.parameters, before)
+
+
+def test_zeroed_gradients_stay_zero_in_copies_and_in_new_models():
+    model = network((3, 4, 1))
+    model.train(np.ones((3, 3)), np.ones((3, 1)))
+    model.zero_grad()
+    assert not copy.deepcopy(model).gradients.any()
+    assert not Model(model.layers, "mse").gradients.any()

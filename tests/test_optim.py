@@ -49,7 +49,6 @@ CASES = [
 @pytest.mark.parametrize("size", [1, 7, 100_007])
 @pytest.mark.parametrize("optimizer, textbook, settings", CASES)
 def test_every_step_is_the_textbook_formula(optimizer, textbook, settings, size):
-    """Also for vectors longer than the pieces that are worked through at a time."""
     rng = np.random.default_rng(0)
     start, all_gradients = rng.normal(size=size), rng.normal(size=(12, size))
     parameters, gradients, optimizer = start.copy(), np.empty(size), optimizer(*settings)
