@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from smai_nn.datasets import BorderDataset, xor_arrays
-from smai_nn.datasets.border import COLOURS, mask_from_image
+from smai_nn.datasets.border import COLOURS, mask_from_image, touches_other_country
 
 LABELS = np.array([[0, 1, 1], [0, 0, 1]])
 
@@ -106,6 +106,11 @@ def test_data_folder_comes_before_smai_data(tmp_path, monkeypatch):
     assert BorderDataset().source.label == "$SMAI_DATA/border.png"
     save(tmp_path / "repository/data", picture(1 - LABELS), "border.png")
     assert BorderDataset().source.label == "data/border.png"
+
+
+def test_pixels_that_touch_the_other_country():
+    assert touches_other_country(np.array([[0, 0, 0, 1]] * 3)).tolist() == [[False, False, True, True]] * 3
+    assert touches_other_country(np.array([[0, 0], [1, 1], [1, 1]])).tolist() == [[True] * 2, [True] * 2, [False] * 2]
 
 
 def test_xor_is_xor():

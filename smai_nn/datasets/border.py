@@ -33,6 +33,16 @@ def mask_from_image(image):
     return mask
 
 
+def touches_other_country(mask):
+    """Return which pixels of a 0-1 mask (height, width) have a neighbour, up, down or sideways, of the other label."""
+    touching = np.zeros(mask.shape, bool)
+    for one, other in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        differs = mask[one] != mask[other]
+        touching[one] |= differs
+        touching[other] |= differs
+    return touching
+
+
 class BorderDataset:
     """All pixels of the map as samples ((x, y), L).
 
