@@ -2,8 +2,8 @@
 
 Run by hand, in an environment of its own, since timezonefinder 6.2.0 wants numpy below 2:
 
-    python3.11 -m venv /tmp/border && /tmp/border/bin/pip install timezonefinder==6.2.0 pillow
-    /tmp/border/bin/python data/make_border.py
+    python3.11 -m venv .venv-border && .venv-border/bin/pip install timezonefinder==6.2.0 pillow
+    .venv-border/bin/python data/make_border.py
 
 A cell is Belgium where the time zone at its centre is Europe/Brussels, the Netherlands where it is
 Europe/Amsterdam. See README.md beside this file for the source and its licence.
