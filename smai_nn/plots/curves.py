@@ -43,7 +43,7 @@ def plot_early_stopping(epoch_loss, patience, relative_loss_threshold):
         panel.plot(epochs[patience:], limit, color=RED, linestyle="--",
                    label=f"limit, {1 - relative_loss_threshold:g} $L_{{t-{patience}}}$")
     panel.axvline(len(epoch_loss) - 1, color=GREEN, linewidth=1, label=f"last epoch, t = {len(epoch_loss) - 1}")
-    panel.margins(x=0.12)  # keeps the username clear of the last epoch's line
+    panel.set_xlim(right=1.25 * max(len(epoch_loss) - 1, 1))  # keeps the username clear of the last epoch's line
     panel.grid(alpha=0.25)
     describe(panel, "Early stopping: training ends when the loss reaches the limit", "epoch t", "training loss",
              legend="upper center")
@@ -57,6 +57,7 @@ def plot_accuracy_against_samples(histories, baseline, title="Accuracy on all pi
     for colour, (label, history) in zip(SERIES, histories.items()):
         panel.plot(history.epoch_samples, history.epoch_accuracy, color=colour, linewidth=1.6, label=label)
     panel.axhline(baseline, color="black", linestyle="--", linewidth=1, label=f"majority class, {baseline:.1%}")
+    panel.margins(y=0.15)  # room for the username
     panel.grid(alpha=0.25)
     describe(panel, title, SAMPLES, "accuracy", legend="lower right")
     return figure
