@@ -5,6 +5,7 @@ Data flows one way: data set -> features -> model -> trainer -> run folder -> pl
 
 from smai_nn.activations import Identity, ReLU, Sigmoid, Tanh
 from smai_nn.early_stopping import EarlyStopping
+from smai_nn.features import Modular_Dataloader, get_fourier, get_polynomial, get_raw
 from smai_nn.gradcheck import numerical_gradient
 from smai_nn.linear import Linear
 from smai_nn.losses import BCE, MSE
@@ -13,4 +14,5 @@ from smai_nn.optim import SGD, Adam, Momentum
 from smai_nn.trainer import Callback, History, TrainConfig, Trainer
 
 __all__ = ["Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "MSE", "BCE", "Model", "SGD", "Momentum", "Adam",
-           "Trainer", "TrainConfig", "Callback", "History", "EarlyStopping", "numerical_gradient"]
+           "Trainer", "TrainConfig", "Callback", "History", "EarlyStopping", "numerical_gradient",
+           "get_raw", "get_polynomial", "get_fourier", "Modular_Dataloader"]

@@ -51,9 +51,10 @@ def load_json(path):
         raise ValueError(f"{path}: expected JSON, got something else ({error})") from error
 
 
-def save_npz(path, arrays):
+def save_npz(path, arrays, *, compressed=False):
     """Write a dict of arrays as .npz, atomically. Returns the Path."""
-    return write_atomically(path, lambda file: np.savez(file, **arrays))
+    save = np.savez_compressed if compressed else np.savez
+    return write_atomically(path, lambda file: save(file, **arrays))
 
 
 def load_npz(path):

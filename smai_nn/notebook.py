@@ -9,8 +9,10 @@ from pathlib import Path
 from IPython.display import Image, Markdown, display
 from threadpoolctl import threadpool_limits
 
+from smai_nn.datasets.blur import find_blurred
 from smai_nn.datasets.border import BorderDataset
-from smai_nn.datasets.sources import ROOT
+from smai_nn.datasets.sources import ROOT, find_file
+from smai_nn.plots.animation import gif_frame_count, save_reconstruction_gif
 from smai_nn.plots.style import audit
 from smai_nn.profiles import current_profile
 from smai_nn.runs import DEFAULT_USERNAME, RunFolder, runs_root, username, versions
@@ -24,16 +26,24 @@ def start():
     own = username()
     name = own if own != DEFAULT_USERNAME else f"{own} (a placeholder: set SMAI_USERNAME to your email username)"
     rows = [("username on all figures", name),
-            ("profile", f"{profile.name}: " + ("all grids and seeds" if profile.name == "full" else
-                                               "the same code on smaller grids and fewer epochs, for a quick look")),
+            ("profile", profile.note),
             ("seeds", ", ".join(map(str, profile.seeds)) + "; for XOR " + ", ".join(map(str, profile.xor_seeds))),
             ("border map", str(BorderDataset().source)),
+            *((name, str(find_file(name))) for name in ("smiley.png", "cat.jpg")),
+            ("blurred pictures", blurred_summary()),
             ("run folders", f"{_relative(runs_root())}/"),
             ("W&B mode", os.environ.get("WANDB_MODE", "offline")),
             ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"),
             ("versions", ", ".join(f"{k} {v}" for k, v in versions().items()))]
     show_table([{"setting": k, "value": v} for k, v in rows])
     return profile
+
+
+def blurred_summary():
+    """Return which blurred pictures there are, and which are missing, as text."""
+    found, missing = find_blurred()
+    return (f"{len(found)}, from {found[min(found)].label} to {found[max(found)].label}"
+            + (f"; missing: {', '.join(map(str, missing))}" if missing else ""))
 
 
 def show_source(*objects):
@@ -52,6 +62,13 @@ def show_figure(figure, name):
         raise ValueError(f"figure {name}: " + "; ".join(problems))
     path = RunFolder(runs_root() / "figures").save_figure(name, figure)
     display(Image(data=path.read_bytes(), format="png"))
+
+
+def show_gif(name, runs, file_name):
+    """Save the GIF of the runs (see `save_reconstruction_gif`) in the runs' figures folder; show its facts."""
+    path = save_reconstruction_gif(runs_root() / "figures" / f"{file_name}-{username()}.gif", name, runs)
+    show_table([{"GIF": f"{_relative(path)}", "frames": gif_frame_count(path), "bytes": path.stat().st_size,
+                 "panels": ", ".join(label for _, label, _, _ in runs)}])
 
 
 def show_table(rows, caption=""):

@@ -24,6 +24,21 @@ class Profile:
     learning_rates: tuple
     batch_sizes: tuple
     accumulations: tuple
+    picture_size: int  # px, of the pictures of section 2
+    scaling_epochs: int  # of the runs that compare scalings
+    screening_epochs: int  # of the runs that choose two sets of hyperparameters for a closer look
+    screened: tuple  # (optimizer, learning rate, batch size, schedule) of each candidate
+    blur_levels: tuple
+    blur_seeds: tuple
+    blur_max_epochs: int  # cap where early stopping decides
+
+    @property
+    def note(self):
+        """What the profile means, for the top of the notebook."""
+        if self.name == "full":
+            return "full: all grids and seeds"
+        return (f"quick: the same code on smaller grids, fewer epochs and pictures of {self.picture_size} px, for a "
+                "quick look")
 
 
 PROFILES = {
@@ -31,11 +46,19 @@ PROFILES = {
         "full", seeds=(0, 1, 2, 3, 4), max_epochs=500, xor_seeds=tuple(range(10)), xor_widths=(2, 3, 4, 8, 16),
         gradient_seeds=(0, 1, 2, 3, 4), architecture_depths=(1, 2, 3), architecture_widths=(8, 32, 64),
         activations=("relu", "tanh", "sigmoid"), depths=(1, 2, 3, 4, 5, 6), widths=(4, 8, 16, 32, 64, 128),
-        learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4)),
+        learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4),
+        picture_size=256, scaling_epochs=10, screening_epochs=10, screened=(
+            *(("adam", rate, size, "cosine") for rate in (0.001, 0.003, 0.01) for size in (128, 512)),
+            *(("adam", rate, 128, "constant") for rate in (0.001, 0.003, 0.01)),
+            *(("momentum", rate, 128, "cosine") for rate in (0.01, 0.03, 0.1))),
+        blur_levels=tuple(range(11)), blur_seeds=(0, 1, 2), blur_max_epochs=300),
     "quick": Profile(
         "quick", seeds=(0, 1), max_epochs=30, xor_seeds=(0, 1), xor_widths=(2, 8), gradient_seeds=(0,),
         architecture_depths=(1, 2), architecture_widths=(8, 32), activations=("relu", "tanh", "sigmoid"),
-        depths=(1, 3), widths=(8, 32), learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4)),
+        depths=(1, 3), widths=(8, 32), learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4),
+        picture_size=64, scaling_epochs=5, screening_epochs=5, screened=(
+            ("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"), ("momentum", 0.01, 128, "cosine")),
+        blur_levels=(0, 2, 10), blur_seeds=(0,), blur_max_epochs=120),
 }
 
 

@@ -14,14 +14,13 @@ import zlib
 import numpy as np
 from tqdm import tqdm
 
+from smai_nn.batches import batches_in_order
 from smai_nn.checks import as_matrix, require_choice, require_finite, require_integer
 from smai_nn.early_stopping import EarlyStopping
 from smai_nn.files import load_npz, save_npz, to_json
 from smai_nn.losses import BCE
 from smai_nn.metrics import accuracy
 from smai_nn.model import NonFiniteLossError
-
-BLOCK_BYTES = 1 << 18  # rows are gathered in shuffled order in blocks of about 256 KiB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,8 +131,11 @@ class Trainer:
         """Ask, from a callback, that training end after this batch; `reason` is kept in the history."""
         self._stop_reason = reason
 
-    def fit(self, x, y, *, resume_from=None):
+    def fit(self, x, y=None, *, resume_from=None):
         """Train on x (n, in_width) and y (n, out_width); return the History.
+
+        Instead of two arrays, x may be a data loader alone: whatever has the arrays `features` and
+        `targets`. The batches are the config's either way.
 
         Every epoch passes each sample once through Model.train, in shuffled order, in batches of
         batch_size (the last may be smaller); after every grad_accumulation_steps of them, and at
@@ -197,6 +199,11 @@ class Trainer:
         return save_npz(path, arrays)
 
     def _checked_data(self, x, y):
+        if y is None:
+            if not (hasattr(x, "features") and hasattr(x, "targets")):
+                raise ValueError(f"x: expected a data loader with `features` and `targets`, or two arrays x and y, got "
+                                 f"{type(x).__name__} alone")
+            x, y = x.features, x.targets
         x = np.ascontiguousarray(as_matrix(x, "x", self.model.in_width, self.model.dtype))
         y = np.ascontiguousarray(as_matrix(y, "y", self.model.out_width, self.model.dtype))
         if len(x) != len(y):
@@ -211,7 +218,7 @@ class Trainer:
         """Pass every sample through the model once; return the seconds it took."""
         model, history, config = self.model, self.history, self.config
         start, pending = time.perf_counter(), 0
-        batches = _batches(x, y, self.rng.permutation(len(x)), config.batch_size)
+        batches = batches_in_order(x, y, self.rng.permutation(len(x)), config.batch_size)
         for batch, (batch_x, batch_y) in enumerate(batches):
             try:
                 loss = model.train(batch_x, batch_y)
@@ -310,17 +317,6 @@ class _Best:
     def offer(self, loss, parameters):
         if loss < self.loss:
             self.loss, self.parameters = loss, parameters.copy()
-
-
-def _batches(x, y, order, batch_size):
-    """Yield (x, y) batches in the given order, as slices of gathered blocks of whole batches."""
-    row_bytes = (x.shape[1] + y.shape[1]) * x.itemsize
-    block = max(1, BLOCK_BYTES // (row_bytes * batch_size)) * batch_size
-    for start in range(0, len(order), block):
-        rows = order[start:start + block]
-        block_x, block_y = x[rows], y[rows]
-        for first in range(0, len(rows), batch_size):
-            yield block_x[first:first + batch_size], block_y[first:first + batch_size]
 
 
 def _seed_of(rng):

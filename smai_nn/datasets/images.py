@@ -1,9 +1,13 @@
-"""Reading image files: any mode becomes 8-bit RGB, anything unreadable a clear error."""
+"""Reading image files: any mode becomes 8-bit RGB or grey, anything unreadable a clear error."""
 
 import warnings
 
 import numpy as np
 from PIL import Image
+
+from smai_nn.checks import require_choice, require_integer
+
+IMAGE_TYPES = ("RGB", "Gray")
 
 
 def read_rgb(path):
@@ -11,13 +15,51 @@ def read_rgb(path):
 
     Raises FileNotFoundError, or ValueError for a file that is no image, truncated or far too large.
     """
+    return np.asarray(_decode(path)[0])
+
+
+def read_image(path, image_type, size=256):
+    """Return (image, notes): the picture as uint8, `size` x `size` px, and what was done to it, a list of texts.
+
+    The image is (size, size, 3) for the type "RGB" and (size, size) for "Gray". Other sizes are resized (bicubic,
+    with anti-aliasing), a colour picture becomes grey by luminance (ITU-R 601-2) for "Gray", transparent parts are
+    laid over white. Raises FileNotFoundError, or ValueError for what `read_rgb` refuses, an unknown type, and
+    "RGB" for a file with a single grey channel.
+    """
+    require_choice(image_type, "image_type", IMAGE_TYPES)
+    require_integer(size, "size", 2)
+    picture, mode, transparent = _decode(path)
+    grey = mode in ("1", "L", "LA", "La") or mode.startswith("I;16")
+    if grey and image_type == "RGB":
+        raise ValueError(f'{path}: expected a colour picture for image_type "RGB", got a grey one (mode {mode}); '
+                         'use image_type "Gray"')
+    notes = []
+    if transparent:
+        notes.append("transparent parts laid over white")
+    if image_type == "Gray":
+        if not grey:
+            notes.append(f"converted from mode {mode} to grey")
+        picture = picture.convert("L")
+    elif mode not in ("RGB", "RGBA"):
+        notes.append(f"converted from mode {mode} to RGB")
+    if picture.size != (size, size):
+        notes.append(f"resized from {picture.width}x{picture.height} to {size}x{size}")
+        picture = picture.resize((size, size), Image.Resampling.BICUBIC)
+    return np.asarray(picture), notes
+
+
+def _decode(path):
+    """Return (RGB picture, the file's own mode, whether it has transparent parts)."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 image.load()
-                if image.mode.startswith(("I", "F")):
-                    raise ValueError(f"mode {image.mode} has no colours of 8 bits")
+                mode = image.mode
+                if mode.startswith("I;16"):  # 16 bits of grey
+                    image = Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
+                elif mode.startswith(("I", "F")):
+                    raise ValueError(f"mode {mode} has no colours of 8 bits")
                 rgba = image.convert("RGBA")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: expected an image file, found nothing there") from None
@@ -26,4 +68,4 @@ def read_rgb(path):
         raise ValueError(f"{path}: expected a whole image file such as PNG or JPEG, could not read it ({error}); "
                          "export it again") from error
     white = Image.new("RGBA", rgba.size, "white")
-    return np.asarray(Image.alpha_composite(white, rgba).convert("RGB"))
+    return Image.alpha_composite(white, rgba).convert("RGB"), mode, rgba.getextrema()[3][0] < 255

@@ -24,18 +24,23 @@ class DataSource:
         return {"file": self.label, "sha256": self.sha256}
 
 
+def places():
+    """Return the folders to look for data in, in order, as a dict label -> Path."""
+    folders = {"data": ROOT / "data"}
+    if os.environ.get("SMAI_DATA"):
+        folders["$SMAI_DATA"] = Path(os.environ["SMAI_DATA"]).expanduser()
+    return folders
+
+
 def find_file(name):
     """Return the DataSource of the file `name`: in data/, else in the folder $SMAI_DATA.
 
     Raises FileNotFoundError naming the places it looked in.
     """
-    places = {"data": ROOT / "data"}
-    if os.environ.get("SMAI_DATA"):
-        places["$SMAI_DATA"] = Path(os.environ["SMAI_DATA"]).expanduser()
-    for label, folder in places.items():
+    for label, folder in places().items():
         if (folder / name).is_file():
             return describe(folder / name, f"{label}/{name}")
-    raise FileNotFoundError(f"{name}: expected it in {' or '.join(places)}, found it in none; "
+    raise FileNotFoundError(f"{name}: expected it in {' or '.join(places())}, found it in none; "
                             "put it there or set SMAI_DATA to the folder that has it")
 
 

@@ -16,6 +16,15 @@ SERIES = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
 # One colour and one marker for each activation, in every figure.
 ACTIVATION_STYLES = {"relu": (BLUE, "o"), "tanh": (RED, "s"), "sigmoid": (GREEN, "^"), "identity": (ORANGE, "D")}
 
+# One colour for each feature mapping, one line style for each of its sizes.
+METHOD_COLOURS = {"Raw": BLUE, "Polynomial": RED, "Fourier": GREEN}
+SIZE_LINES = {5: ":", 15: "--", 25: "-"}
+
+
+def method_line(method, size):
+    """Return the colour and line style, as keywords of matplotlib's plot, of a mapping with its size."""
+    return {"color": METHOD_COLOURS[method], "linestyle": "-" if method == "Raw" else SIZE_LINES.get(size, "-.")}
+
 
 def new_figure(rows=1, columns=1, width=4.6, height=3.7, margins=None):
     """Return a Figure of rows x columns panels, each `width` x `height` inches, and its axes (rows, columns).

@@ -1,0 +1,216 @@
+"""Feature mappings of pixel coordinates, their scaling, and the data loader of section 2.
+
+In: an image file. Out: one row of features and one of intensities for each pixel, in row-major pixel order.
+Source: assignment sections 2.2 and 2.3.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from smai_nn.batches import batches_in_order
+from smai_nn.checks import as_matrix, require_choice, require_finite, require_integer
+from smai_nn.datasets import sources
+from smai_nn.datasets.images import read_image
+
+METHODS = ("Raw", "Polynomial", "Fourier")
+
+
+def get_raw(coords):
+    """Return the coordinates (n, 2) as they are: gamma(x, y) = (x, y).
+
+    >>> get_raw(np.array([[0.5, 0.25]]))
+    array([[0.5 , 0.25]])
+    """
+    return coords
+
+
+def polynomial_exponents(order, cross_terms="all"):
+    """Return the powers of x and y in each column of `get_polynomial`, an integer array (columns, 2).
+
+    By total degree from 1 to `order`: x^d, y^d, then the cross terms x^(d-1) y, x^(d-2) y^2, ..., x y^(d-1). With
+    `cross_terms` "all" these are order (order + 3) / 2 columns; "xy" keeps the one cross term x y alone.
+    """
+    require_integer(order, "order", 1)
+    require_choice(cross_terms, "cross_terms", ("all", "xy"))
+    exponents = []
+    for degree in range(1, order + 1):
+        exponents += [(degree, 0), (0, degree)]
+        if cross_terms == "all" or degree == 2:
+            exponents += [(degree - i, i) for i in range(1, degree)]
+    return np.array(exponents)
+
+
+def get_polynomial(coords, order=5, *, cross_terms="all"):
+    """Return all monomials of x and y of total degree 1 to `order`, (n, columns) float64, without a constant.
+
+    `coords` is (n, 2). For the order of the columns and `cross_terms` see `polynomial_exponents`. Nothing is scaled
+    here: a coordinate of 255 to the power 25 is 10^60, so scale the coordinates first. Raises ValueError for
+    coordinates that are no finite numbers (n, 2), or an order that is no whole number >= 1.
+
+    >>> get_polynomial(np.array([[2.0, 3.0]]), order=2)  # x, y, x^2, y^2, x y
+    array([[2., 3., 4., 9., 6.]])
+    """
+    x, y = _checked(coords).T
+    exponents = polynomial_exponents(order, cross_terms)
+    # Powers by repeated multiplication: row i is x^i, so that a column is the product of two rows.
+    x_powers, y_powers = (np.cumprod(np.vstack([np.ones_like(t), np.tile(t, (order, 1))]), axis=0) for t in (x, y))
+    columns = np.empty((len(exponents), len(x)))  # transposed, so that each column is written in one stretch
+    for column, (i, j) in zip(columns, exponents):
+        np.multiply(x_powers[i], y_powers[j], out=column)
+    return columns.T
+
+
+def get_fourier(coords, freq=10):
+    """Return 1, then sin and cos of 2 pi i x for i = 1 ... `freq`, then of 2 pi i y: (n, 4 freq + 1) float64.
+
+    `coords` is (n, 2); in [0, 1) the lowest frequency makes one cycle. Raises ValueError for coordinates that are no
+    finite numbers (n, 2), or a freq that is no whole number >= 1. Source: Tancik et al. 2020, "Fourier features let
+    networks learn high frequency functions in low dimensional domains", here on each axis alone.
+
+    >>> get_fourier(np.array([[0.25, 0.5]]), freq=1).round(12) + 0.0  # 1, sin x, cos x, sin y, cos y
+    array([[ 1.,  1.,  0.,  0., -1.]])
+    """
+    coords = _checked(coords)
+    require_integer(freq, "freq", 1)
+    columns = np.ones((len(coords), 4 * freq + 1))
+    angles = 2 * np.pi * np.arange(1, freq + 1)
+    for axis in range(2):
+        own = columns[:, 1 + 2 * freq * axis:1 + 2 * freq * (axis + 1)]
+        phase = coords[:, axis:axis + 1] * angles
+        np.sin(phase, out=own[:, 0::2])
+        np.cos(phase, out=own[:, 1::2])
+    return columns
+
+
+def pixel_coordinates(size):
+    """Return (column, row) of all pixels of a square of `size` px, (size^2, 2) float64, row by row."""
+    rows, columns = np.indices((require_integer(size, "size", 2),) * 2)
+    return np.stack([columns.ravel(), rows.ravel()], axis=1).astype(float)
+
+
+def scale_coordinates(pixels, size, method):
+    """Return pixel coordinates (n, 2) scaled for a mapping: Raw [0, 1], Polynomial [-1, 1], Fourier [0, 1).
+
+    Raw and Polynomial divide by size - 1, so the outermost pixels lie at the ends. Powers of numbers
+    in [-1, 1] stay there, and even and odd ones differ. Fourier divides by size: one cycle of the lowest frequency is
+    exactly the width of the picture, and its first and last column, one pixel apart on the circle, do not collide.
+    """
+    require_choice(method, "method", METHODS)
+    if method == "Fourier":
+        return pixels / size
+    unit = pixels / (size - 1)
+    return unit if method == "Raw" else 2 * unit - 1
+
+
+def scale_columns(features):
+    """Return features (n, width) with each column divided by its root mean square.
+
+    On [-1, 1] the mean square of x^a y^b is 1 / ((2a + 1) (2b + 1)): unscaled, columns of high degree hardly count;
+    scaled, all count alike, and none exceeds order + 1. Raises ValueError for a column of zeros.
+    """
+    size = np.sqrt(np.mean(np.square(features), axis=0))
+    if not size.all():
+        raise ValueError(f"features: expected no column of zeros, got one at {int(np.flatnonzero(size == 0)[0])}")
+    return features / size
+
+
+def pixel_features(size, method, order=5, freq=10):
+    """Return the scaled features of all pixels of a square of `size` px, (size^2, width) float32, row-major."""
+    coords = scale_coordinates(pixel_coordinates(size), size, method)
+    if method == "Raw":
+        features = get_raw(coords)
+    elif method == "Polynomial":
+        features = scale_columns(get_polynomial(coords, order))
+    else:
+        features = get_fourier(coords, freq)
+    # Row-major, since shuffled batches gather rows: see tests/benchmarks/benchmark_reconstruction.py.
+    return np.ascontiguousarray(features, np.float32)
+
+
+class Modular_Dataloader:
+    """An image as training data: features of the pixels' coordinates in, intensities in [0, 1] out.
+
+    Parameters: `img_path`, a file, or the name of one in data/ or $SMAI_DATA; `image_type`, "RGB" or "Gray";
+    `method`, "Raw", "Polynomial" or "Fourier"; `order` of the polynomial; `freq`, the number of frequencies (each
+    of the two counts for its own method alone). The picture is resized to `size` x `size` px. Iterating gives batches
+    (features, targets) of `batch_size` rows, each pixel once, in an order that `rng` shuffles anew every time (a fresh
+    Generator if None); the trainer takes the two whole arrays and makes its own batches.
+
+    Attributes: `features` (n, feature_width) and `targets` (n, channels), float32, row by row of the picture;
+    `image`, the target as uint8, of the shape `image_shape`: (size, size, 3) for RGB, (size, size) for Gray;
+    `source`, a DataSource; `notes`, what was done to the picture and what to know, a list of texts.
+    Raises FileNotFoundError, or ValueError for a bad file or option.
+    """
+
+    def __init__(self, img_path, image_type, method, order=5, freq=10, *, size=256, batch_size=128, rng=None):
+        require_choice(method, "method", METHODS)
+        if rng is not None and not isinstance(rng, np.random.Generator):
+            raise ValueError(f"rng: expected a numpy Generator such as numpy.random.default_rng(0), got {rng!r}")
+        self.batch_size = require_integer(batch_size, "batch_size", 1)
+        self.rng = np.random.default_rng() if rng is None else rng
+        self.image_type, self.method, self.order, self.freq = image_type, method, order, freq
+        path = Path(img_path)
+        self.source = sources.find_file(path.name) if path.name == str(img_path) and not path.is_file() \
+            else sources.describe(path)
+        self.image, self.notes = read_image(self.source.path, image_type, size)
+        self.features = pixel_features(size, method, order, freq)
+        self.targets = self.image.reshape(size * size, -1).astype(np.float32) / 255
+        if method == "Fourier" and 2 * freq >= size:
+            self.notes.append(f"frequencies from {size // 2} cycles per {size} px are not below the Nyquist limit: "
+                              "their columns repeat lower ones")
+
+    @property
+    def image_shape(self):
+        """(size, size, 3) for RGB, (size, size) for Gray."""
+        return self.image.shape
+
+    @property
+    def feature_width(self):
+        """Number of columns of gamma(v)."""
+        return self.features.shape[1]
+
+    @property
+    def channels(self):
+        """Number of columns of the targets: 3 for RGB, 1 for Gray."""
+        return self.targets.shape[1]
+
+    @property
+    def label(self):
+        """The mapping with its size, such as "Fourier 25"."""
+        return method_label(self.method, self.order, self.freq)
+
+    def __len__(self):
+        return -(-len(self.features) // self.batch_size)
+
+    def __iter__(self):
+        order = self.rng.permutation(len(self.features))
+        return batches_in_order(self.features, self.targets, order, self.batch_size)
+
+    def __repr__(self):
+        return (f"Modular_Dataloader({self.source.label}, {self.image_type}, {self.label}: "
+                f"{len(self.features)} pixels, {self.feature_width} features, {self.channels} channels)")
+
+    def as_image(self, prediction):
+        """Return a prediction (n, channels) as a picture like `image`: clipped to [0, 1], then rounded to uint8.
+
+        Raises ValueError for another shape.
+        """
+        if np.shape(prediction) != self.targets.shape:
+            raise ValueError(f"prediction: expected shape {self.targets.shape}, got {np.shape(prediction)}")
+        return np.rint(255 * np.clip(prediction, 0, 1)).astype(np.uint8).reshape(self.image_shape)
+
+    def reconstruct(self, model):
+        """Return the picture that a trained Model makes of all pixels' features, uint8, like `image`."""
+        return self.as_image(model.predict(self.features))
+
+
+def method_label(method, order, freq):
+    """Return the mapping with its size: "Raw", "Polynomial 5", "Fourier 25"."""
+    return {"Raw": "Raw", "Polynomial": f"Polynomial {order}", "Fourier": f"Fourier {freq}"}[method]
+
+
+def _checked(coords):
+    coords = as_matrix(coords, "coords", 2, np.float64)
+    require_finite(coords, "coords")
+    return coords
