@@ -47,7 +47,7 @@ PROFILES = {
         gradient_seeds=(0, 1, 2, 3, 4), architecture_depths=(1, 2, 3), architecture_widths=(8, 32, 64),
         activations=("relu", "tanh", "sigmoid"), depths=(1, 2, 3, 4, 5, 6), widths=(4, 8, 16, 32, 64, 128),
         learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4),
-        picture_size=256, scaling_epochs=10, screening_epochs=10, screened=(
+        picture_size=256, scaling_epochs=10, screening_epochs=6, screened=(
             *(("adam", rate, size, "cosine") for rate in (0.001, 0.003, 0.01) for size in (128, 512)),
             *(("adam", rate, 128, "constant") for rate in (0.001, 0.003, 0.01)),
             *(("momentum", rate, 128, "cosine") for rate in (0.01, 0.03, 0.1))),
@@ -56,7 +56,7 @@ PROFILES = {
         "quick", seeds=(0, 1), max_epochs=30, xor_seeds=(0, 1), xor_widths=(2, 8), gradient_seeds=(0,),
         architecture_depths=(1, 2), architecture_widths=(8, 32), activations=("relu", "tanh", "sigmoid"),
         depths=(1, 3), widths=(8, 32), learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4),
-        picture_size=64, scaling_epochs=5, screening_epochs=5, screened=(
+        picture_size=64, scaling_epochs=5, screening_epochs=3, screened=(
             ("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"), ("momentum", 0.01, 128, "cosine")),
         blur_levels=(0, 2, 10), blur_seeds=(0,), blur_max_epochs=120),
 }

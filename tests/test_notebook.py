@@ -37,7 +37,7 @@ def text_of(notebook):
                      for cell in notebook.cells for o in cell.get("outputs", []))
 
 
-@pytest.mark.parametrize("section", ["1.1", "1.2", "1.3.1", "1.3.2", "1.4"])
+@pytest.mark.parametrize("section", ["1.1", "1.2", "1.3.1", "1.3.2", "1.4", "2.1", "2.2", "2.3", "2.4", "2.5"])
 def test_section_runs_by_itself(section):
     done = run("--profile", "quick", "--section", section)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -55,7 +55,7 @@ def test_section_runs_by_itself(section):
 def test_list_names_the_sections():
     done = run("--list")
     assert done.returncode == 0
-    for number in ("1.1", "1.2", "1.3", "1.3.1", "1.3.2", "1.4"):
+    for number in ("1.1", "1.2", "1.3", "1.3.1", "1.3.2", "1.4", "2", "2.1", "2.5"):
         assert re.search(rf"^{re.escape(number)} ", done.stdout, re.MULTILINE)
 
 
@@ -119,7 +119,8 @@ def test_notebook_defines_no_class():
 def test_source_of_every_graded_thing_is_shown():
     shown = text_of(COMMITTED)
     for name in ("Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "Model", "MSE", "BCE", "SGD", "Momentum", "Adam",
-                 "EarlyStopping", "Trainer", "TrainConfig", "BorderDataset"):
+                 "EarlyStopping", "Trainer", "TrainConfig", "BorderDataset", "Modular_Dataloader"):
         assert f"class {name}" in shown, name
-    for name in ("numerical_gradient", "run_xor", "mask_from_image", "plot_loss_against_samples"):
+    for name in ("numerical_gradient", "run_xor", "mask_from_image", "plot_loss_against_samples", "get_raw",
+                 "get_polynomial", "get_fourier", "scale_columns", "run_reconstruction", "save_reconstruction_gif"):
         assert f"def {name}(" in shown, name

@@ -15,6 +15,9 @@ MASK = np.kron([[0, 1], [1, 0]], np.ones((5, 5), int))
 COUNTRIES = ("Netherlands", "Belgium")
 HISTORY = History(iteration_loss=[0.9, 0.8, 0.5, 0.4], iteration_samples=[8, 10, 18, 20], epoch_loss=[0.88, 0.48],
                   epoch_samples=[10, 20], epoch_accuracy=[0.5, 0.9], epoch_seconds=[0.1, 0.1])
+PICTURE = RNG.integers(0, 256, (256, 256, 3), np.uint8)
+GREY = PICTURE[:, :, 0]
+ERROR = RNG.normal(0, 0.1, (256, 256, 3))
 TABLES = RNG.random((2, 3, 2))
 
 # What each public plotting function is called with; a new function without an entry fails the test.
@@ -32,6 +35,21 @@ EXAMPLES = {
     "plot_gradient_errors": ([1e-1, 1e-2, 1e-3], {("relu", "mse"): RNG.random(3), ("tanh", "bce"): RNG.random(3)}),
     "plot_effect": ([1, 2, 3], {"relu": (RNG.random((3, 4)), RNG.random((3, 4)))}, "depth", "Depth", 0.8),
     "plot_convergence_costs": ((16, 64, 256), (1, 4), (0.1, 0.01), TABLES, "seconds", ".2f"),
+    "plot_targets": ([("smiley.png", "grayscale", GREY), ("cat.jpg", "RGB", PICTURE)],),
+    "plot_reconstruction": (PICTURE, PICTURE[::-1], "Fourier", "Fourier 25, seed 0", 0.01),
+    "plot_reconstruction_grid": (GREY, [("Polynomial", f"Polynomial {k}", GREY, 0.01) for k in range(7)]),
+    "plot_error_maps": ([("Raw", "Raw", ERROR)] + [("Fourier", f"Fourier {k}", ERROR) for k in range(6)],),
+    "plot_basis_functions": ([[("Raw", "$x$", ERROR[:, :, 0])], [("Fourier", r"$\sin 2\pi x$", ERROR[:, :, 0])] * 3],),
+    "plot_picture_rows": (["epoch 1", "epoch 150"], {
+        "Polynomial 15": ("blue", [PICTURE, PICTURE], ["loss 1.23e-04"] * 2),
+        "Raw": ("red", [GREY, GREY], ["a", "b"])}),
+    "plot_mapping_losses": ([("Raw", 5, "Raw", [0.1, 0.01]), ("Fourier", 15, "Fourier 15", [0.1, 0.001])], "cat"),
+    "plot_residual_spectra": ((np.arange(9), RNG.random(9)), [("Raw", 5, "Raw", RNG.random(9))], "cat"),
+    "plot_aliasing": (16, 3, [1, 2, 3], [5, 9, 13]),
+    "plot_blur_losses": ([0, 1, 2], {"BASE": ("Raw", RNG.random((3, 3))), "FOURIER": ("Fourier", RNG.random((3, 3)))},
+                         True),
+    "plot_blur_explained": ([0, 1, 2], [0.3, 0.2, 0.1], {"above 5 cycles": [0.2, 0.1, 0.01], "above 25": [0.1] * 3},
+                            {"BASE": ("Raw", [0.1, 0.1, 0.1]), "FOURIER": ("Fourier", [0.1, 0.1, 0.1])}),
     "plot_cost_against_accuracy": ({"rate 1": ([10, 100], [0.5, 0.9])}, 0.8),
 }
 

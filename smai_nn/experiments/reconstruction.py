@@ -1,6 +1,7 @@
 """Section 2: networks that map features of a pixel's coordinates to its intensity."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -55,6 +56,7 @@ class ReconstructionSetting:
     size: int = 256  # the picture's width and height, px
     seed: int = 0  # of the initial values and of the shuffling, in separate streams
     keep_frames: bool = False  # keep the picture of every epoch in the run folder
+    save_figure: bool = True  # save target, reconstruction and error as a figure there
 
     def __post_init__(self):
         require_choice(self.activation, "activation", tuple(ACTIVATIONS))
@@ -137,17 +139,23 @@ def run_reconstruction(setting, progress=False):
                           rng=initial_rng)
     keeper = KeepFrames(loader)
 
+    @functools.cache
+    def prediction():
+        """Return the trained model's prediction of all pixels, computed once."""
+        return model.predict(loader.features)
+
     def metrics(history):
-        mse = model.evaluate(loader.features, loader.targets)
+        mse = float(np.mean(np.square(prediction() - loader.targets), dtype=float))
         seconds = float(np.mean(history.epoch_seconds)) if history.epochs else None
         return {"mse": mse, "psnr": psnr(mse), "mean_epoch_seconds": seconds}
 
     def figures(history):
-        return {"reconstruction": plot_reconstruction(loader.image, loader.reconstruct(model), setting.method,
-                                                      f"{setting.label}, seed {setting.seed}", metrics(history)["mse"])}
+        return {"reconstruction": plot_reconstruction(
+            loader.image, loader.as_image(prediction()), setting.method, f"{setting.label}, seed {setting.seed}",
+            metrics(history)["mse"])} if setting.save_figure else {}
 
     def arrays(history):
-        kept = {"reconstruction": {"image": loader.reconstruct(model)}}
+        kept = {"reconstruction": {"image": loader.as_image(prediction())}}
         return kept | ({"frames": pack_frames(keeper.frames)} if keeper.frames else {})
 
     settings = {"experiment": "reconstruction", "data": loader.source.record(), "notes": loader.notes,
@@ -156,9 +164,9 @@ def run_reconstruction(setting, progress=False):
     folder, history = train_and_save(model, setting.train_config(progress=progress), loader.features, loader.targets,
                                      rng=shuffle_rng, name=name, settings=settings, figures=figures, metrics=metrics,
                                      arrays=arrays, callbacks=[keeper] if setting.keep_frames else ())
-    error = (model.predict(loader.features) - loader.targets).reshape(loader.image_shape)
+    error = (prediction() - loader.targets).reshape(loader.image_shape)
     return ReconstructionResult(setting, loader.feature_width, model.parameter_count, metrics(history)["mse"], history,
-                                loader.reconstruct(model), error, folder.name)
+                                loader.as_image(prediction()), error, folder.name)
 
 
 def run_or_explain(setting):

@@ -26,8 +26,8 @@ def save_reconstruction_gif(path, name, runs):
     """Write the GIF, atomically, and return the Path. It has exactly one frame for each epoch.
 
     `runs` is a list of (method, label, frames, losses): pictures uint8 (epochs, height, width) or (..., 3), and the
-    epoch's mean training losses. Every panel has a picture and, below it, the loss curve up to the frame's epoch; the
-    legends give method and current loss. A pixel is drawn anew once one of its channels has moved by more than a
+    epoch's mean training losses. Every panel has a picture and, below it, the loss curve up to the frame's epoch, whose
+    legend gives method, epoch and current loss. A pixel is drawn anew once one of its channels has moved by more than a
     tolerance from what is shown: the smallest of TOLERANCES with which the file has at most MOST_BYTES. Raises
     ValueError for runs of different lengths, or a panel without title, labels, legend or username.
     """
@@ -93,7 +93,8 @@ def _without_flicker(frames, tolerance):
     """Yield the frames with every pixel as last shown until one of its channels has moved by more than `tolerance`."""
     shown = frames[0].copy()
     for frame in frames:
-        changed = np.abs(np.subtract(frame, shown, dtype=np.int16)).max(axis=2) > tolerance
+        red, green, blue = np.moveaxis(np.abs(np.subtract(frame, shown, dtype=np.int16)) > tolerance, 2, 0)
+        changed = red | green | blue  # far quicker than any(axis=2)
         shown[changed] = frame[changed]
         yield shown
 
@@ -106,7 +107,7 @@ class _Panel:
         left, width = (index + 0.2) / count, 0.75 / count
         picture = figure.add_axes((left, 0.47, width, 0.48))
         self.image = picture.imshow(self.frames[-1], cmap="gray", vmin=0, vmax=255)
-        handle = Patch(color=METHOD_COLOURS[self.method], label=self._text(epochs - 1))
+        handle = Patch(color=METHOD_COLOURS[self.method], label=f"{self.label}, after each epoch")
         describe(picture, f"{name}: {self.label}", COLUMN, ROW, handles=[handle], legend="below")
         curve = figure.add_axes((left, 0.14, width, 0.14))
         (self.line,) = curve.plot([], [], color=METHOD_COLOURS[self.method], linewidth=1.8,
@@ -114,24 +115,23 @@ class _Panel:
         curve.set(yscale="log", xlim=(0, epochs + 1), ylim=(span[0] / 1.5, span[1] * 4))  # room for the username
         curve.grid(alpha=0.25)
         describe(curve, "Training loss up to this epoch", "epoch", "loss (MSE)", legend="below")
+        self.text = curve.get_legend().get_texts()[0]
         # The picture, drawn in every frame, would cover its username.
-        self.texts = [axes.get_legend().get_texts()[0] for axes in (picture, curve)]
-        self.moving = [self.image, picture.texts[-1], self.line, *self.texts]
+        self.moving = [(picture, self.image), (picture, picture.texts[-1]), (curve, self.line), (curve, self.text)]
 
     def hide(self):
         """Leave out, of the background, what `draw` draws; a hidden text still takes its room in the legend."""
-        for artist in self.moving:
+        for _, artist in self.moving:
             artist.set_visible(False)
 
     def draw(self, epoch):
         """Draw the state after this epoch, counted from 0, over the background."""
         self.image.set_data(self.frames[epoch])
         self.line.set_data(np.arange(1, epoch + 2), self.losses[:epoch + 1])
-        for text in self.texts:
-            text.set_text(self._text(epoch))
-        for artist in self.moving:
+        self.text.set_text(self._text(epoch))
+        for axes, artist in self.moving:
             artist.set_visible(True)
-            (self.image if artist in (self.image, *self.image.axes.texts) else self.line).axes.draw_artist(artist)
+            axes.draw_artist(artist)
 
     def _text(self, epoch):
         return f"{self.label}, epoch {epoch + 1}: loss {self.losses[epoch]:.2e}"

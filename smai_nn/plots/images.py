@@ -15,7 +15,7 @@ _ERROR_LABEL = "absolute error, mean of channels"
 
 def plot_targets(pictures):
     """Show pictures, each (title, what it is, uint8 array (height, width) or (height, width, 3))."""
-    figure, axes = new_figure(1, len(pictures), width=4, height=4.2)
+    figure, axes = new_figure(1, len(pictures), width=3.7, height=4, margins=_MARGINS)
     for panel, (title, kind, picture) in zip(axes[0], pictures):
         _draw(panel, picture)
         describe(panel, title, COLUMN, ROW, handles=[Patch(color=BLACK, label=kind)], legend="below")
@@ -29,10 +29,7 @@ def plot_reconstruction(target, picture, method, title, mse):
     _reconstruction(axes[0, 1], picture, method, title, mse)
     error = np.abs(np.subtract(picture, target, dtype=float)) / 255
     _error(axes[0, 2], error, method, "Absolute error")
-    bar = figure.colorbar(axes[0, 2].images[0], cax=axes[0, 2].inset_axes([1.02, 0, 0.03, 1]))
-    bar.set_label(_ERROR_LABEL, fontsize=7)
-    bar.ax.tick_params(labelsize=7)
-    figure.subplots_adjust(right=0.945)
+    _bar_beside(figure, axes[0, 2], _ERROR_LABEL)
     return figure
 
 
@@ -62,27 +59,42 @@ def plot_error_maps(errors):
 
 
 def plot_basis_functions(rows):
-    """Show columns of the mappings as pictures: a list of rows of (method, formula, values (height, width))."""
-    figure, axes = new_figure(len(rows), max(map(len, rows)), width=2.7, height=2.95)
+    """Show columns of the mappings as pictures: a list of rows of (method, formula, values (height, width)).
+
+    All values lie in [-1, 1]; the last row has the most panels.
+    """
+    figure, axes = new_figure(len(rows), max(map(len, rows)), width=2.9, height=3.05, margins=(0.55, 0.75, 0.25, 0.3))
     for line, row in zip(axes, rows):
         for panel, (method, formula, values) in zip(line, row):
-            picture = panel.imshow(values, cmap="RdBu_r", vmin=-np.abs(values).max(), vmax=np.abs(values).max())
-            describe(panel, f"{method}: {formula}", COLUMN, ROW, legend="below",
-                     handles=[Patch(color=METHOD_COLOURS[method], label=method)])
-            colour_bar(figure, picture, panel, "value")
+            panel.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
+            describe(panel, formula, COLUMN, ROW, handles=[Patch(color=METHOD_COLOURS[method], label=method)],
+                     legend="below")
         for panel in line[len(row):]:
             panel.remove()
+    _bar_beside(figure, axes[1, -1] if len(rows) > 1 else axes[0, -1], "value, between -1 and 1")
     return figure
 
 
 def plot_picture_rows(titles, rows):
-    """Show rows of pictures under common titles; `rows` maps label -> (colour, uint8 pictures, texts below each)."""
-    figure, axes = new_figure(len(rows), len(titles), width=2.35, height=2.75, margins=(0.5, 0.72, 0.08, 0.25))
+    """Show rows of pictures under common titles; `rows` maps label -> (colour, uint8 pictures, a text for each)."""
+    figure, axes = new_figure(len(rows), len(titles), width=2.5, height=2.85, margins=(0.52, 0.72, 0.08, 0.25))
     for line, (label, (colour, pictures, texts)) in zip(axes, rows.items()):
         for panel, title, picture, text in zip(line, titles, pictures, texts):
             _draw(panel, picture)
-            describe(panel, f"{label}, {title}", COLUMN, ROW, handles=[Patch(color=colour, label=text)], legend="below")
+            handle = Patch(color=colour, label=f"{label}: {text}")
+            describe(panel, title, COLUMN, ROW, handles=[handle], legend="below")
     return figure
+
+
+def _bar_beside(figure, panel, label):
+    """Put a colour bar to the right of the last panel of a row, in room made at the figure's right edge."""
+    parameters, width = figure.subplotpars, figure.get_figwidth()
+    shrink = width / (width + 0.55)
+    figure.set_figwidth(width + 0.55)
+    figure.subplots_adjust(left=parameters.left * shrink, right=parameters.right * shrink)
+    bar = figure.colorbar(panel.images[0], cax=panel.inset_axes([1.03, 0, 0.04, 1]))
+    bar.set_label(label, fontsize=8)
+    bar.ax.tick_params(labelsize=7)
 
 
 def _draw(panel, picture):

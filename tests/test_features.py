@@ -1,0 +1,251 @@
+"""Feature mappings, their scaling, and the data loader."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from smai_nn import (
+    Adam,
+    Identity,
+    Linear,
+    Model,
+    Modular_Dataloader,
+    ReLU,
+    Tanh,
+    TrainConfig,
+    Trainer,
+    get_fourier,
+    get_polynomial,
+    get_raw,
+    numerical_gradient,
+)
+from smai_nn.features import (
+    METHODS,
+    pixel_coordinates,
+    pixel_features,
+    polynomial_exponents,
+    scale_columns,
+    scale_coordinates,
+)
+
+POINT = np.array([[2.0, 3.0]])
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """The path of an RGB picture of 8x8 px in which every pixel has a colour of its own."""
+    values = np.random.default_rng(0).permutation(192).reshape(8, 8, 3).astype(np.uint8)
+    Image.fromarray(values).save(tmp_path / "small.png")
+    return tmp_path / "small.png"
+
+
+def test_raw_is_the_coordinates_themselves():
+    assert get_raw(POINT) is POINT
+
+
+def test_polynomial_columns_by_hand():
+    assert get_polynomial(POINT, 1).tolist() == [[2, 3]]
+    assert get_polynomial(POINT, 2).tolist() == [[2, 3, 4, 9, 6]]  # x, y, x^2, y^2, xy
+    third = [8, 27, 4 * 3, 2 * 9]  # x^3, y^3, x^2 y, x y^2
+    assert get_polynomial(POINT, 3).tolist() == [[2, 3, 4, 9, 6, *third]]
+    assert get_polynomial(POINT).shape == (1, 20)  # order 5
+
+
+def test_polynomial_with_one_cross_term():
+    assert get_polynomial(POINT, 3, cross_terms="xy").tolist() == [[2, 3, 4, 9, 6, 8, 27]]
+
+
+@pytest.mark.parametrize("order, columns", [(5, 20), (15, 135), (25, 350)])
+def test_polynomial_has_every_monomial_once(order, columns):
+    exponents = polynomial_exponents(order)
+    assert exponents.shape == (columns, 2) == (order * (order + 3) // 2, 2)
+    assert {tuple(e) for e in exponents.tolist()} == {(i, j) for i in range(order + 1) for j in range(order + 1)
+                                                      if 1 <= i + j <= order}
+    assert np.all(np.diff(exponents.sum(axis=1)) >= 0)  # grouped by degree
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1), st.integers(1, 25))
+def test_polynomial_equals_powers(x, y, order):
+    i, j = polynomial_exponents(order).T
+    np.testing.assert_allclose(get_polynomial(np.array([[x, y]]), order)[0], x ** i * y ** j, rtol=1e-12, atol=1e-300)
+
+
+def test_fourier_columns_by_hand():
+    x, y = 0.1, 0.7
+    expected = [1]
+    for t in (x, y):
+        for i in (1, 2):
+            expected += [np.sin(2 * np.pi * i * t), np.cos(2 * np.pi * i * t)]
+    np.testing.assert_allclose(get_fourier(np.array([[x, y]]), 2), [expected], rtol=1e-14)
+    assert get_fourier(POINT).shape == (1, 41)  # freq 10
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 25), st.integers(-3, 3))
+def test_fourier_has_period_1_and_lies_on_circles(x, y, freq, shift):
+    columns = get_fourier(np.array([[x, y], [x + shift, y - shift]]), freq)
+    np.testing.assert_allclose(columns[0], columns[1], atol=1e-11)
+    pairs = columns[0, 1:].reshape(-1, 2)
+    np.testing.assert_allclose((pairs ** 2).sum(axis=1), 1, rtol=1e-12)
+
+
+def test_frequencies_beyond_nyquist_repeat_lower_ones():
+    coords = scale_coordinates(pixel_coordinates(16), 16, "Fourier")
+    columns = get_fourier(coords, 15)
+    sin_of, cos_of = (lambda k: columns[:, 2 * k - 1]), (lambda k: columns[:, 2 * k])
+    np.testing.assert_allclose(sin_of(13), -sin_of(3), atol=1e-12)
+    np.testing.assert_allclose(cos_of(13), cos_of(3), atol=1e-12)
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: get_polynomial(POINT, 0), "order: expected a whole number >= 1, got 0"),
+    (lambda: get_polynomial(POINT, 2.5), "order: expected a whole number"),
+    (lambda: get_polynomial(POINT, 2, cross_terms="none"), "cross_terms: expected one of"),
+    (lambda: get_fourier(POINT, 0), "freq: expected a whole number >= 1, got 0"),
+    (lambda: get_fourier(np.array([0.1, 0.2]), 2), r"coords: expected shape \(n, 2\)"),
+    (lambda: get_polynomial(np.array([[0.1, np.nan]]), 2), "coords: expected finite numbers"),
+    (lambda: get_fourier(np.array([["a", "b"]]), 2), "coords: expected real numbers"),
+])
+def test_bad_arguments_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_coordinates_go_along_rows():
+    assert pixel_coordinates(2).tolist() == [[0, 0], [1, 0], [0, 1], [1, 1]]
+
+
+@pytest.mark.parametrize("method, low, high", [("Raw", 0, 1), ("Polynomial", -1, 1), ("Fourier", 0, 255 / 256)])
+def test_range_of_scaled_coordinates(method, low, high):
+    coords = scale_coordinates(pixel_coordinates(256), 256, method)
+    assert (coords.min(), coords.max()) == (low, high)
+
+
+def test_polynomial_columns_of_order_25_are_bounded_and_of_one_size():
+    features = pixel_features(256, "Polynomial", order=25)
+    assert features.dtype == np.float32 and features.flags.c_contiguous
+    np.testing.assert_allclose(np.mean(features.astype(float) ** 2, axis=0), 1, rtol=1e-5)
+    assert np.abs(features).max() <= 26
+
+
+def test_unscaled_powers_would_overflow():
+    with np.errstate(over="ignore"):
+        assert np.isinf(get_polynomial(pixel_coordinates(256), 25).astype(np.float32)).any()
+
+
+def test_column_of_zeros_is_refused():
+    with pytest.raises(ValueError, match="column of zeros, got one at 1"):
+        scale_columns(np.array([[1.0, 0.0]]))
+
+
+@pytest.mark.parametrize("method, width", [("Raw", 2), ("Polynomial", 9), ("Fourier", 13)])
+def test_loader_describes_its_arrays(picture, method, width):
+    loader = Modular_Dataloader(picture, "RGB", method, order=3, freq=3, size=8)
+    assert loader.feature_width == width and loader.features.shape == (64, width)
+    assert loader.image_shape == (8, 8, 3) and loader.targets.shape == (64, 3)
+    assert loader.features.dtype == loader.targets.dtype == np.float32
+    np.testing.assert_array_equal(loader.features, pixel_features(8, method, 3, 3))
+    np.testing.assert_allclose(loader.targets.reshape(8, 8, 3), np.asarray(Image.open(picture)) / 255, rtol=1e-6)
+    assert loader.notes == []
+
+
+def test_loader_takes_the_assignments_five_positional_arguments(picture):
+    assert Modular_Dataloader(str(picture), "RGB", "Fourier", 5, 10).features.shape == (65536, 41)
+    assert Modular_Dataloader(str(picture), "Gray", "Raw", None, None).image_shape == (256, 256)
+
+
+def test_loader_finds_a_bare_name_in_data():
+    assert Modular_Dataloader("smiley.png", "Gray", "Raw").source.label == "data/smiley.png"
+
+
+def test_loader_covers_every_pixel_once_an_epoch_in_a_new_order(picture):
+    loader = Modular_Dataloader(picture, "RGB", "Raw", size=8, batch_size=10, rng=np.random.default_rng(1))
+    epochs = [list(loader) for _ in range(2)]
+    assert len(loader) == len(epochs[0]) == 7
+    assert [len(x) for x, _ in epochs[0]] == [10] * 6 + [4]
+    everything = np.hstack([loader.features, loader.targets])
+    orders = [np.vstack([np.hstack(batch) for batch in epoch]) for epoch in epochs]
+    for rows in orders:
+        assert not np.array_equal(rows, everything)
+        assert sorted(map(tuple, rows.tolist())) == sorted(map(tuple, everything.tolist()))
+    assert not np.array_equal(*orders)
+
+
+def test_same_seed_gives_the_same_batches(picture):
+    first, second = (list(Modular_Dataloader(picture, "RGB", "Raw", size=8, rng=np.random.default_rng(3)))
+                     for _ in range(2))
+    assert all(np.array_equal(a, b) for one, other in zip(first, second) for a, b in zip(one, other))
+
+
+def test_trainer_takes_a_loader_as_it_takes_its_arrays(picture):
+    loader = Modular_Dataloader(picture, "RGB", "Fourier", freq=2, size=8)
+    trained = []
+    for data in ((loader,), (loader.features, loader.targets)):
+        model = Model([Linear(9, 4, ReLU, rng=np.random.default_rng(0), dtype=np.float32),
+                       Linear(4, 3, Identity, rng=np.random.default_rng(1), dtype=np.float32)], "mse", Adam())
+        Trainer(model, TrainConfig(batch_size=10, max_epochs=2), rng=np.random.default_rng(2)).fit(*data)
+        trained.append(model.parameters)
+    assert np.array_equal(*trained)
+
+
+def test_trainer_refuses_what_is_no_loader(picture):
+    model = Model([Linear(2, 1, Identity)])
+    with pytest.raises(ValueError, match="expected a data loader"):
+        Trainer(model, TrainConfig(), rng=np.random.default_rng(0)).fit(np.zeros((4, 2)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_gradients_through_the_loader(picture, method):
+    loader = Modular_Dataloader(picture, "RGB", method, order=3, freq=2, size=8, rng=np.random.default_rng(0))
+    rng = np.random.default_rng(5)
+    model = Model([Linear(loader.feature_width, 5, Tanh, rng=rng), Linear(5, 3, Identity, rng=rng)], "mse")
+    x, y = (part.astype(float) for part in next(iter(loader)))
+    model.train(x, y)
+    np.testing.assert_allclose(model.gradients, numerical_gradient(model, x, y, 1e-5), rtol=1e-6, atol=1e-8)
+
+
+def test_reconstruct_gives_back_the_picture(picture):
+    for image_type in ("RGB", "Gray"):
+        loader = Modular_Dataloader(picture, image_type, "Raw", size=8)
+
+        class Perfect:
+            """Stands for a model that has learnt everything, and overshoots a little."""
+
+            def predict(self, x):
+                """Return the targets, stretched beyond [0, 1]."""
+                return 0.5 + (loader.targets - 0.5) * 1.0001
+
+        assert loader.reconstruct(Perfect()).dtype == np.uint8
+        np.testing.assert_array_equal(loader.reconstruct(Perfect()), loader.image)
+
+
+def test_prediction_is_clipped_and_must_fit(picture):
+    loader = Modular_Dataloader(picture, "Gray", "Raw", size=8)
+    assert loader.as_image(np.linspace(-1, 2, 64).reshape(64, 1))[[0, -1], [0, -1]].tolist() == [0, 255]
+    with pytest.raises(ValueError, match=r"prediction: expected shape \(64, 1\), got \(64, 3\)"):
+        loader.as_image(np.zeros((64, 3)))
+    with pytest.raises(ValueError, match=r"expected shape \(n, 5\)"):
+        loader.reconstruct(Model([Linear(5, 1, Identity, dtype=np.float32)]))
+
+
+@pytest.mark.parametrize("changes, error, message", [
+    ({"method": "Taylor"}, ValueError, "method: expected one of 'Raw', 'Polynomial', 'Fourier', got 'Taylor'"),
+    ({"image_type": "CMYK"}, ValueError, "image_type: expected one of 'RGB', 'Gray'"),
+    ({"method": "Polynomial", "order": 0}, ValueError, "order: expected a whole number >= 1, got 0"),
+    ({"method": "Fourier", "freq": -1}, ValueError, "freq: expected a whole number >= 1, got -1"),
+    ({"img_path": "nowhere.png"}, FileNotFoundError, "nowhere.png: expected it in data"),
+    ({"img_path": "/nowhere/cat.jpg"}, FileNotFoundError, "expected a file, found nothing there"),
+    ({"batch_size": 0}, ValueError, "batch_size: expected a whole number >= 1"),
+    ({"size": 1}, ValueError, "size: expected a whole number >= 2"),
+    ({"rng": 0}, ValueError, "rng: expected a numpy Generator"),
+])
+def test_bad_options_of_the_loader(picture, changes, error, message):
+    options = {"img_path": picture, "image_type": "RGB", "method": "Raw"} | changes
+    with pytest.raises(error, match=message):
+        Modular_Dataloader(**options)
+
+
+def test_loader_notes_frequencies_beyond_nyquist(picture):
+    assert "Nyquist" in Modular_Dataloader(picture, "RGB", "Fourier", freq=4, size=8).notes[0]
+    assert Modular_Dataloader(picture, "RGB", "Fourier", freq=3, size=8).notes == []
