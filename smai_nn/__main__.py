@@ -96,7 +96,7 @@ def main(arguments=None):
     """Parse the command line, run, report; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m smai_nn", description="Run assignment3.ipynb headless.")
     parser.add_argument("--profile", choices=tuple(PROFILES), default=os.environ.get("SMAI_PROFILE") or "full",
-                        help="full: all grids and seeds (default); quick: a look in about a minute")
+                        help="full: all grids and seeds (default); quick: a look in a minute or two")
     parser.add_argument("--section", metavar="N", help="the set-up cell and this section alone, e.g. 1.3")
     parser.add_argument("--list", action="store_true", help="list the sections and end")
     parser.add_argument("--in-place", action="store_true", help="also replace assignment3.ipynb by the executed copy")

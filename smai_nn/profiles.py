@@ -48,9 +48,8 @@ PROFILES = {
         activations=("relu", "tanh", "sigmoid"), depths=(1, 2, 3, 4, 5, 6), widths=(4, 8, 16, 32, 64, 128),
         learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4),
         picture_size=256, scaling_epochs=10, screening_epochs=6, screened=(
-            *(("adam", rate, size, "cosine") for rate in (0.001, 0.003, 0.01) for size in (128, 512)),
-            *(("adam", rate, 128, "constant") for rate in (0.001, 0.003, 0.01)),
-            *(("momentum", rate, 128, "cosine") for rate in (0.01, 0.03, 0.1))),
+            *(("adam", rate, 128, schedule) for schedule in ("cosine", "constant") for rate in (0.001, 0.003, 0.01)),
+            ("adam", 0.003, 512, "cosine"), ("momentum", 0.03, 128, "cosine")),
         blur_levels=tuple(range(11)), blur_seeds=(0, 1, 2), blur_max_epochs=300),
     "quick": Profile(
         "quick", seeds=(0, 1), max_epochs=30, xor_seeds=(0, 1), xor_widths=(2, 8), gradient_seeds=(0,),

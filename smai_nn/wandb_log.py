@@ -4,6 +4,9 @@ Mode: $WANDB_MODE, "offline" by default. "online" is honoured only where an API 
 already, since asking for one would block a headless run. Source: assignment section 1.2, item 4.
 """
 
+import atexit
+import contextlib
+import functools
 import logging
 import os
 import warnings
@@ -31,10 +34,24 @@ def log_run(folder, config, rows, summary):
             run.log(row)
         run.summary.update({name: value for name, value in summary.items() if value is not None})
         run.finish()
+        _leave_quietly(wandb)
         return mode
     except Exception as error:  # W&B's errors are of many kinds, and none is worth a training run
         _warn(error)
         return "failed"
+
+
+@functools.cache
+def _leave_quietly(wandb):
+    """End W&B's own process when this one ends, before W&B does so itself, which may end in a traceback.
+
+    A worker of a sweep may find that process gone already; every run is finished by then, so nothing is lost.
+    """
+    def end():
+        with contextlib.suppress(Exception, SystemExit):
+            wandb.teardown()
+
+    atexit.register(end)
 
 
 def _mode(wandb):

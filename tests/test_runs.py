@@ -171,6 +171,24 @@ def test_training_goes_on_with_one_warning_when_wandb_fails(monkeypatch, failure
     assert sum("training goes on" in str(w.message) for w in caught) == 1
 
 
+@pytest.mark.parametrize("error", ["ConnectionResetError('lost')", "SystemExit(-9)"])
+def test_process_ends_quietly_if_wandbs_own_process_is_gone(error):
+    code = f"""
+import types
+from smai_nn import wandb_log
+
+def teardown():
+    print("torn down")
+    raise {error}
+
+fake = types.ModuleType("wandb")
+fake.teardown = teardown
+wandb_log._leave_quietly(fake)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "torn down\n", "")
+
+
 def test_wandb_disabled_writes_nothing():
     folder, _ = record()
     assert folder.metrics()["wandb"] == "disabled" and not (folder.path / "wandb").exists()
