@@ -139,6 +139,8 @@ def test_share_explained_by_band():
     low, high = np.cos(2 * np.pi * 2 * x), np.cos(2 * np.pi * 20 * y)
     shares = explained_by_band(low + high, -0.5 * high, (0, 10, 30))  # the low one learnt, the high one half
     assert shares == pytest.approx([1, 0.75])
+    with pytest.raises(ValueError, match="got none from 50 to 64 cycles .it has frequencies up to 45"):
+        explained_by_band(low + high, -0.5 * high, (0, 30, 50, 64))
 
 
 def test_jpeg_with_its_full_path_is_a_picture_too(tmp_path):

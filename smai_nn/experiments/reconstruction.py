@@ -220,9 +220,13 @@ def explained_by_band(target, error, edges):
 
     `target` (size, size[, channels]) in [0, 1] and `error`, prediction - target, of the same shape; band i holds radial
     frequencies above edges[i] and up to edges[i + 1], in cycles per picture. 1 is all; 0 is what a blank picture
-    explains; less than 0 is worse than that.
+    explains; less than 0 is worse than that. Raises ValueError for a band in which the target has no energy.
     """
     frequencies, energy = spectrum(target)
     own = spectrum(error)[1]
     bands = [(frequencies > low) & (frequencies <= high) for low, high in zip(edges, edges[1:])]
+    for low, high, band in zip(edges, edges[1:], bands):
+        if not energy[band].sum():
+            raise ValueError(f"edges: expected bands in which the target has energy, got none from {low} to {high} "
+                             f"cycles (it has frequencies up to {frequencies[-1]})")
     return [1 - own[band].sum() / energy[band].sum() for band in bands]
