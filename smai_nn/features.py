@@ -103,16 +103,16 @@ def scale_coordinates(pixels, size, method):
     return unit if method == "Raw" else 2 * unit - 1
 
 
-def scale_columns(features):
-    """Return features (n, width) with each column divided by its root mean square.
+def scale_columns(features, out=None):
+    """Return features (n, width) with each column divided by its root mean square, in `out` if given.
 
     On [-1, 1] the mean square of x^a y^b is 1 / ((2a + 1) (2b + 1)): unscaled, columns of high degree hardly count;
     scaled, all count alike, and none exceeds order + 1. Raises ValueError for a column of zeros.
     """
-    size = np.sqrt(np.mean(np.square(features), axis=0))
+    size = np.sqrt(np.einsum("ij,ij->j", features, features) / len(features))  # without a matrix of squares
     if not size.all():
         raise ValueError(f"features: expected no column of zeros, got one at {int(np.flatnonzero(size == 0)[0])}")
-    return features / size
+    return np.divide(features, size, out=out)
 
 
 def pixel_features(size, method, order=5, freq=10):
@@ -121,7 +121,8 @@ def pixel_features(size, method, order=5, freq=10):
     if method == "Raw":
         features = get_raw(coords)
     elif method == "Polynomial":
-        features = scale_columns(get_polynomial(coords, order))
+        features = get_polynomial(coords, order)
+        scale_columns(features, out=features)
     else:
         features = get_fourier(coords, freq)
     # Row-major, since shuffled batches gather rows: see tests/benchmarks/benchmark_reconstruction.py.
