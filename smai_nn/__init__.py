@@ -4,6 +4,7 @@ Data flows one way: data set -> features -> model -> trainer -> run folder -> pl
 """
 
 from smai_nn.activations import Identity, ReLU, Sigmoid, Tanh
+from smai_nn.autoencoder import MLPAutoencoder
 from smai_nn.early_stopping import EarlyStopping
 from smai_nn.features import Modular_Dataloader, get_fourier, get_polynomial, get_raw
 from smai_nn.gradcheck import numerical_gradient
@@ -15,4 +16,4 @@ from smai_nn.trainer import Callback, History, TrainConfig, Trainer
 
 __all__ = ["Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "MSE", "BCE", "Model", "SGD", "Momentum", "Adam",
            "Trainer", "TrainConfig", "Callback", "History", "EarlyStopping", "numerical_gradient",
-           "get_raw", "get_polynomial", "get_fourier", "Modular_Dataloader"]
+           "get_raw", "get_polynomial", "get_fourier", "Modular_Dataloader", "MLPAutoencoder"]

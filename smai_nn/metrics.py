@@ -27,6 +27,13 @@ def psnr(mse):
     return -10 * math.log10(mse) if mse else math.inf
 
 
+def squared_errors(prediction, target):
+    """Return the mean squared error of each row, (n,) float64; both are (n, width)."""
+    if prediction.shape != target.shape:
+        raise ValueError(f"squared_errors: expected two arrays of one shape, got {prediction.shape} and {target.shape}")
+    return np.mean(np.square(prediction - target), axis=1, dtype=np.float64)
+
+
 def spectrum(picture):
     """Return (frequencies, energy) of a square picture (size, size) or (size, size, channels).
 

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from smai_nn.batches import batches_in_order
-from smai_nn.checks import as_matrix, require_choice, require_finite, require_integer
+from smai_nn.checks import as_matrix, require_choice, require_finite, require_integer, require_number
 from smai_nn.early_stopping import EarlyStopping
 from smai_nn.files import load_npz, save_npz, to_json
 from smai_nn.losses import BCE
@@ -33,6 +33,7 @@ class TrainConfig:
     patience: int | None = 10  # epochs that early stopping looks back; None: no early stopping
     relative_loss_threshold: float = 0.01  # relative drop of the loss that early stopping asks for
     learning_rate_schedule: str = "constant"  # or "cosine": from the optimizer's rate down to 0 at max_epochs
+    input_noise: float = 0.0  # deviation of normal noise added to the inputs, not the targets, anew in each batch
     evaluate_every: int = 1  # epochs between accuracies on all samples, for 0-1 targets; 0: never
     keep_best: bool = False  # end with the parameters of the epoch with the least mean loss
     checkpoint_every: int = 0  # epochs between checkpoints, if the trainer has a checkpoint_path; 0: none
@@ -45,6 +46,7 @@ class TrainConfig:
             require_integer(getattr(self, name), name, 0)
         if self.patience is not None:
             EarlyStopping(self.patience, self.relative_loss_threshold)  # checks both
+        require_number(self.input_noise, "input_noise", 0, math.inf, high_open=True)
         require_choice(self.learning_rate_schedule, "learning_rate_schedule", ("constant", "cosine"))
 
 
@@ -220,6 +222,9 @@ class Trainer:
         start, pending = time.perf_counter(), 0
         batches = batches_in_order(x, y, self.rng.permutation(len(x)), config.batch_size)
         for batch, (batch_x, batch_y) in enumerate(batches):
+            if config.input_noise:  # denoising: Vincent et al. 2008
+                noise = self.rng.standard_normal(batch_x.shape, batch_x.dtype)
+                batch_x = batch_x + np.multiply(noise, config.input_noise, out=noise)
             try:
                 loss = model.train(batch_x, batch_y)
             except NonFiniteLossError as error:

@@ -11,7 +11,8 @@ import pytest  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def own_run_folder(tmp_path, monkeypatch):
-    """Every test gets a runs folder of its own, and no setting of the person who runs the tests."""
-    for variable in ("SMAI_USERNAME", "SMAI_DATA", "SMAI_PROFILE"):
+    """Every test gets folders of its own, and no setting of the person who runs the tests."""
+    for variable in ("SMAI_USERNAME", "SMAI_DATA", "SMAI_PROFILE", "SMAI_DOWNLOAD"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("SMAI_RUNS", str(tmp_path / "runs"))
+    for variable, folder in (("SMAI_RUNS", "runs"), ("SMAI_CACHE", "cache"), ("SCIKIT_LEARN_DATA", "scikit")):
+        monkeypatch.setenv(variable, str(tmp_path / folder))

@@ -92,6 +92,24 @@ def test_fit_is_the_literal_loop():
     assert model.parameters.tobytes() == by_hand.parameters.tobytes()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_input_noise_is_new_in_every_batch_and_leaves_data_and_targets_alone(dtype):
+    x = samples(10)[0].astype(dtype)
+    model, by_hand = (network(Adam(0.05), (2, 3, 2), Tanh, dtype=dtype) for _ in range(2))
+    before = x.copy()
+    history = trainer(model, input_noise=0.5).fit(x, x)
+
+    rng, losses = np.random.default_rng(3), []
+    for _ in range(3):
+        order = rng.permutation(10)
+        for rows in (order[:4], order[4:8], order[8:]):
+            losses.append(by_hand.train(x[rows] + dtype(0.5) * rng.standard_normal((len(rows), 2), dtype), x[rows]))
+            by_hand.update()
+
+    np.testing.assert_array_equal(history.iteration_loss, losses)
+    assert model.parameters.tobytes() == by_hand.parameters.tobytes() and x.tobytes() == before.tobytes()
+
+
 @pytest.mark.parametrize("n, batch_size, steps, updates_per_epoch", [
     (10, 4, 1, 3), (10, 4, 2, 2), (10, 4, 3, 1), (10, 4, 5, 1), (32, 8, 4, 1), (33, 8, 4, 2), (10, 100, 1, 1),
     (10, 1, 3, 4),
@@ -361,8 +379,9 @@ def test_nothing_is_printed_unless_asked_for(capsys):
 
 RESUMED = {
     "plain": {}, "cosine": {"learning_rate_schedule": "cosine"}, "accumulation": {"grad_accumulation_steps": 2},
-    "keep_best": {"keep_best": True}, "all": {"learning_rate_schedule": "cosine", "grad_accumulation_steps": 2,
-                                              "keep_best": True, "patience": 4, "evaluate_every": 2},
+    "keep_best": {"keep_best": True}, "noise": {"input_noise": 0.1},
+    "all": {"learning_rate_schedule": "cosine", "grad_accumulation_steps": 2, "keep_best": True, "patience": 4,
+            "evaluate_every": 2},
 }
 
 
@@ -543,6 +562,7 @@ BAD_COUNTS = [0, -1, 2.5, True, "8", None, float("nan")]
       for name in ("evaluate_every", "checkpoint_every") for value in BAD_COUNTS[1:]],
     ("patience", 0, "patience: expected a whole number >= 1, got 0"),
     ("relative_loss_threshold", 1.5, "relative_loss_threshold: expected a number in [0, 1), got 1.5"),
+    ("input_noise", -1, "input_noise: expected a number in [0, inf), got -1"),
     ("learning_rate_schedule", "linear", "learning_rate_schedule: expected one of 'constant', 'cosine', got 'linear'"),
     ("learning_rate_schedule", None, "learning_rate_schedule: expected one of 'constant', 'cosine', got None"),
 ])

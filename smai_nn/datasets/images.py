@@ -1,11 +1,11 @@
-"""Reading image files: any mode becomes 8-bit RGB or grey, anything unreadable a clear error."""
+"""Reading image files: any mode becomes 8-bit RGB or grey, anything unreadable a clear error; and crops."""
 
 import warnings
 
 import numpy as np
 from PIL import Image
 
-from smai_nn.checks import require_choice, require_integer
+from smai_nn.checks import require_choice, require_integer, require_number
 
 IMAGE_TYPES = ("RGB", "Gray")
 
@@ -46,6 +46,33 @@ def read_image(path, image_type, size=256):
         notes.append(f"resized from {picture.width}x{picture.height} to {size}x{size}")
         picture = picture.resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(picture), notes
+
+
+def crop_pictures(images, height, width, crop):
+    """Return grey pictures (n, rows, columns) uint8, each cropped and resized (bicubic) to (n, height, width) uint8.
+
+    `crop` is (top, bottom, left, right) in parts of the picture, from 0 to 1. Raises ValueError for bad options.
+    """
+    check_crop(height, width, crop)
+    return np.stack([resized_crop(Image.fromarray(image), height, width, crop) for image in images])
+
+
+def resized_crop(image, height, width, crop):
+    """Return a crop of a Pillow image as an array; see `crop_pictures`."""
+    top, bottom, left, right = (part * side for part, side in zip(crop, (image.height,) * 2 + (image.width,) * 2))
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box=(left, top, right, bottom)))
+
+
+def check_crop(height, width, crop):
+    """Raise ValueError unless height and width are sizes in px and crop is a box (top, bottom, left, right)."""
+    require_integer(height, "height", 1)
+    require_integer(width, "width", 1)
+    if len(crop) != 4:
+        raise ValueError(f"crop: expected (top, bottom, left, right), got {crop}")
+    for name, value in zip(("top", "bottom", "left", "right"), crop):
+        require_number(value, f"crop: {name}", 0, 1)
+    if not (crop[0] < crop[1] and crop[2] < crop[3]):
+        raise ValueError(f"crop: expected top < bottom and left < right, got {crop}")
 
 
 def _decode(path):

@@ -1,8 +1,10 @@
-"""The one place that decides where a data file comes from, and describes it for the records."""
+"""The one place that decides where data files come from, what is kept of them and how the records name them."""
 
 import dataclasses
 import hashlib
 import os
+import socket
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]  # the folder that holds data/, runs/ and the notebook
@@ -30,6 +32,32 @@ def places():
     if os.environ.get("SMAI_DATA"):
         folders["$SMAI_DATA"] = Path(os.environ["SMAI_DATA"]).expanduser()
     return folders
+
+
+def cached(name):
+    """Return the Path of a file in the cache folder: $SMAI_CACHE or .cache/ beside data/."""
+    return Path(os.environ.get("SMAI_CACHE") or ROOT / ".cache").expanduser() / name
+
+
+def scikit_learn_home():
+    """Return the folder in which scikit-learn keeps data sets: $SCIKIT_LEARN_DATA or its default."""
+    return Path(os.environ.get("SCIKIT_LEARN_DATA") or "~/scikit_learn_data").expanduser()
+
+
+def may_download():
+    """Return whether the user has asked for downloads: $SMAI_DOWNLOAD is 1."""
+    return os.environ.get("SMAI_DOWNLOAD") == "1"
+
+
+@contextmanager
+def time_limit(seconds):
+    """Give up network connections that do not answer for so long; scikit-learn itself would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def find_file(name):

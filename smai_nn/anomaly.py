@@ -1,0 +1,161 @@
+"""Anomaly detection by reconstruction error: splits, scalings, baselines, thresholds, scores. Positive means anomaly.
+
+In: pictures and their names, then one error per picture. Out: who is trained and tested on, decisions, and how good
+they are. PCA, curves and areas are scikit-learn's. Source: assignment section 3.2.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from smai_nn.checks import require_choice, require_finite, require_integer, require_number
+
+SCALINGS = ("picture", "pixel", "none")
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Row numbers of all pictures by their role; no picture has two, and no person is in both last ones."""
+
+    train: np.ndarray  # normal: what the detector learns
+    validation: np.ndarray  # normal: for the threshold and the choice of settings
+    test: np.ndarray  # normal, held out
+    set_aside: np.ndarray  # pictures of some others, for choices that need anomalies; in no test
+    others: np.ndarray  # pictures of all remaining others: the test's anomalies
+
+    @property
+    def development(self):
+        """All rows that a choice of settings may look at."""
+        return np.concatenate([self.train, self.validation, self.set_aside])
+
+    @property
+    def all_others(self):
+        """Everybody else: `others` with those set aside."""
+        return np.sort(np.concatenate([self.others, self.set_aside]))
+
+
+def split_pictures(names, normal, seed, *, test=0.2, validation=0.2, set_aside=0.1):
+    """Return the Split of pictures with these `names`, (n,), where `normal` is the normal class's name.
+
+    `test` and `validation` are shares of the normal pictures, `set_aside` is a share of the other names: a person's
+    pictures stay together. `seed` fixes all of it. Raises ValueError for fewer than ten normal pictures, fewer than two
+    other names, or shares that leave nothing to train on.
+    """
+    names = np.asarray(names)
+    rows = np.flatnonzero(names == normal)
+    strangers = np.unique(names[names != normal])
+    if len(rows) < 10 or len(strangers) < 2:
+        raise ValueError(f"normal: expected a name with at least ten pictures among three names or more, got "
+                         f"{normal!r} with {len(rows)} pictures and {len(strangers)} other names")
+    require_number(test, "test", 0, 1, low_open=True, high_open=True)
+    require_number(validation, "validation", 0, 1 - test, low_open=True, high_open=True)
+    require_number(set_aside, "set_aside", 0, 1, low_open=True, high_open=True)
+    normal_rng, other_rng = np.random.default_rng(seed).spawn(2)
+    order = normal_rng.permutation(rows)
+    first = max(1, round(test * len(rows)))
+    second = first + max(1, round(validation * len(rows)))
+    if second >= len(rows):
+        raise ValueError(f"test, validation: expected shares that leave pictures to train on, got {test}, {validation}")
+    aside = other_rng.permutation(strangers)[:max(1, round(set_aside * len(strangers)))]
+    is_aside = np.isin(names, aside)
+    return Split(train=np.sort(order[second:]), validation=np.sort(order[first:second]), test=np.sort(order[:first]),
+                 set_aside=np.flatnonzero(is_aside), others=np.flatnonzero((names != normal) & ~is_aside))
+
+
+def scale_pictures(images, scaling, train):
+    """Return pictures, uint8 (n, height, width), as rows (n, height * width) float32.
+
+    "picture": each with mean 0 and variance 1, since brightness and contrast do not tell who is on it (a picture of one
+    colour becomes zeros); "pixel": each pixel with mean 0 and variance 1 over the rows `train`; "none": in [0, 1].
+    """
+    require_choice(scaling, "scaling", SCALINGS)
+    rows = np.asarray(images, np.float32).reshape(len(images), -1) / 255
+    if scaling == "none":
+        return rows
+    mean, deviation = ((rows.mean(axis=1, keepdims=True), rows.std(axis=1, keepdims=True)) if scaling == "picture" else
+                       (rows[train].mean(axis=0), rows[train].std(axis=0)))
+    rows -= mean
+    return np.divide(rows, deviation, out=np.zeros_like(rows), where=np.broadcast_to(deviation > 1e-6, rows.shape))
+
+
+def fit_pca(x, components):
+    """Return scikit-learn's PCA of rows x (n, width) with so many components, or as many as the rows allow."""
+    from sklearn.decomposition import PCA  # loaded late: it takes a second
+
+    return PCA(min(components, *x.shape), svd_solver="covariance_eigh" if len(x) > x.shape[1] else "full").fit(x)
+
+
+def pca_reconstruct(pca, x, bottleneck):
+    """Return x rebuilt from its first `bottleneck` principal components; 0 gives the training rows' mean."""
+    axes = pca.components_[:bottleneck]
+    return (x - pca.mean_) @ axes.T @ axes + pca.mean_
+
+
+def threshold_from(validation_errors, quantile=0.95):
+    """Return the threshold that the share `quantile` of held-out normal pictures does not exceed."""
+    errors = _errors(validation_errors, "validation_errors")
+    return float(np.quantile(errors, require_number(quantile, "quantile", 0, 1)))
+
+
+def auc(normal_errors, anomaly_errors):
+    """Return the area under the ROC curve: the chance that an anomaly's error is the larger one, ties counting half."""
+    from sklearn.metrics import roc_auc_score  # loaded late: it takes a second
+
+    return float(roc_auc_score(*labelled(normal_errors, anomaly_errors)))
+
+
+def detection_scores(normal_errors, anomaly_errors, threshold):
+    """Return a dict of what calling every error above `threshold` an anomaly comes to, and the areas.
+
+    Counts `true_negatives`, `false_positives`, `false_negatives`, `true_positives`; `precision`, `recall`, `f1`,
+    `specificity`, `balanced_accuracy`; `auc` (of the ROC curve) and `average_precision`, which need no threshold;
+    `base_rate`, the share of anomalies.
+    """
+    from sklearn import metrics  # loaded late: it takes a second
+
+    labels, errors = labelled(normal_errors, anomaly_errors)
+    called = errors > threshold
+    tn, fp, fn, tp = metrics.confusion_matrix(labels, called, labels=[0, 1]).ravel().tolist()
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(labels, called, average="binary",
+                                                                       zero_division=0)
+    return {"auc": float(metrics.roc_auc_score(labels, errors)),
+            "average_precision": float(metrics.average_precision_score(labels, errors)),
+            "precision": float(precision), "recall": float(recall), "f1": float(f1),
+            "specificity": tn / (tn + fp), "balanced_accuracy": float(metrics.balanced_accuracy_score(labels, called)),
+            "true_negatives": tn, "false_positives": fp, "false_negatives": fn, "true_positives": tp,
+            "base_rate": float(labels.mean()), "threshold": float(threshold)}
+
+
+def labelled(normal_errors, anomaly_errors):
+    """Return (labels, errors): 0 for normal pictures and 1 for anomalies, and all errors, in one row each."""
+    normal, anomalous = _errors(normal_errors, "normal_errors"), _errors(anomaly_errors, "anomaly_errors")
+    return np.repeat([0, 1], [len(normal), len(anomalous)]), np.concatenate([normal, anomalous])
+
+
+def bootstrap_auc(normal_errors, anomaly_errors, rng, *, repetitions=1000, level=0.95):
+    """Return (low, high), the percentile interval of the AUC when both groups are drawn again with replacement.
+
+    It says how much the AUC depends on which pictures happen to be in the test set. Each draw needs only how often each
+    picture was drawn, and not the errors again.
+    """
+    require_integer(repetitions, "repetitions", 1)
+    require_number(level, "level", 0, 1, low_open=True, high_open=True)
+    normal, anomalous = np.sort(_errors(normal_errors, "normal_errors")), _errors(anomaly_errors, "anomaly_errors")
+    # For every anomaly: how many normal ones lie below it, ties counting half, by their places in the sorted row.
+    below, up_to = np.searchsorted(normal, anomalous, "left"), np.searchsorted(normal, anomalous, "right")
+    areas = np.empty(repetitions)
+    for i in range(repetitions):
+        drawn = np.bincount(rng.integers(len(normal), size=len(normal)), minlength=len(normal))
+        before = np.concatenate([[0], np.cumsum(drawn)])
+        wins = (before[below] + before[up_to]) / 2
+        areas[i] = wins[rng.integers(len(wins), size=len(wins))].mean() / len(normal)
+    tail = (1 - level) / 2
+    return tuple(float(v) for v in np.quantile(areas, (tail, 1 - tail)))
+
+
+def _errors(values, name):
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"{name}: expected one error per picture, (n,), got shape {values.shape}")
+    require_finite(values, name)
+    return values
