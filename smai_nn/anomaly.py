@@ -10,71 +10,86 @@ import numpy as np
 
 from smai_nn.checks import require_choice, require_finite, require_integer, require_number
 
-SCALINGS = ("picture", "pixel", "none")
+SCALINGS = ("none", "pixel", "picture", "both")
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Row numbers of all pictures by their role; no picture has two, and no person is in both last ones."""
+    """Row numbers of pictures by role: the first three are normal, the last two are not; no picture has two."""
 
-    train: np.ndarray  # normal: what the detector learns
-    validation: np.ndarray  # normal: for the threshold and the choice of settings
-    test: np.ndarray  # normal, held out
-    set_aside: np.ndarray  # pictures of some others, for choices that need anomalies; in no test
-    others: np.ndarray  # pictures of all remaining others: the test's anomalies
-
-    @property
-    def development(self):
-        """All rows that a choice of settings may look at."""
-        return np.concatenate([self.train, self.validation, self.set_aside])
+    train: np.ndarray  # what the detector learns
+    validation: np.ndarray  # for the threshold, and while settings are chosen, for the choice
+    test: np.ndarray  # held out; empty while settings are chosen
+    set_aside: np.ndarray  # all pictures of some other people, for choices that need anomalies; in no test
+    others: np.ndarray  # all pictures of the remaining people: the test's anomalies; empty while settings are chosen
 
     @property
-    def all_others(self):
-        """Everybody else: `others` with those set aside."""
-        return np.sort(np.concatenate([self.others, self.set_aside]))
+    def rows(self):
+        """All rows that have a role."""
+        return np.concatenate([getattr(self, field.name) for field in dataclasses.fields(self)])
 
 
-def split_pictures(names, normal, seed, *, test=0.2, validation=0.2, set_aside=0.1):
+FOLDS = 4  # parts of the development normals, one of which is held out
+
+
+def split_pictures(names, normal, seed, *, fold=None, test=0.2, validation=0.2, development=0.4, set_aside=0.1):
     """Return the Split of pictures with these `names`, (n,), where `normal` is the normal class's name.
 
-    `test` and `validation` are shares of the normal pictures, `set_aside` is a share of the other names: a person's
-    pictures stay together. `seed` fixes all of it. Raises ValueError for fewer than ten normal pictures, fewer than two
-    other names, or shares that leave nothing to train on.
+    A part of the normal pictures, the share `development`, and the pictures of a part of the other people, the share
+    `set_aside` of their names, are the same for every seed and in no test. With a `fold`, from 0 to FOLDS - 1, only
+    these have a role, with which settings are chosen: that part of the normal ones is for validation, the others for
+    training. Else `seed` draws the test from the normal pictures outside of that part, and the validation from all that
+    are left; `test` and `validation` are shares of all normal pictures. Raises ValueError for fewer than ten normal
+    pictures, fewer than two other names, a fold that is none, or shares that leave nothing for one of the roles.
     """
     names = np.asarray(names)
-    rows = np.flatnonzero(names == normal)
+    normals = np.flatnonzero(names == normal)
     strangers = np.unique(names[names != normal])
-    if len(rows) < 10 or len(strangers) < 2:
+    if len(normals) < 10 or len(strangers) < 2:
         raise ValueError(f"normal: expected a name with at least ten pictures among three names or more, got "
-                         f"{normal!r} with {len(rows)} pictures and {len(strangers)} other names")
-    require_number(test, "test", 0, 1, low_open=True, high_open=True)
-    require_number(validation, "validation", 0, 1 - test, low_open=True, high_open=True)
-    require_number(set_aside, "set_aside", 0, 1, low_open=True, high_open=True)
-    normal_rng, other_rng = np.random.default_rng(seed).spawn(2)
-    order = normal_rng.permutation(rows)
-    first = max(1, round(test * len(rows)))
-    second = first + max(1, round(validation * len(rows)))
-    if second >= len(rows):
-        raise ValueError(f"test, validation: expected shares that leave pictures to train on, got {test}, {validation}")
-    aside = other_rng.permutation(strangers)[:max(1, round(set_aside * len(strangers)))]
+                         f"{normal!r} with {len(normals)} pictures and {len(strangers)} other names")
+    for name, share in (("test", test), ("validation", validation), ("development", development),
+                        ("set_aside", set_aside)):
+        require_number(share, name, 0, 1, low_open=True, high_open=True)
+    if test + development > 1 or test + validation >= 1:
+        raise ValueError(f"test: expected a share that leaves {development} for development and more than {validation} "
+                         f"for training and validation, got {test}")
+    fixed = np.random.default_rng(0)
+    normals = fixed.permutation(normals)
+    kept = round(development * len(normals))
+    aside = fixed.permutation(strangers)[:max(1, round(set_aside * len(strangers)))]
     is_aside = np.isin(names, aside)
-    return Split(train=np.sort(order[second:]), validation=np.sort(order[first:second]), test=np.sort(order[:first]),
+    if fold is not None:
+        parts, nothing = np.array_split(normals[:kept], FOLDS), np.empty(0, int)
+        held_out = parts.pop(require_choice(fold, "fold", range(FOLDS)))
+        return Split(train=np.sort(np.concatenate(parts)), validation=np.sort(held_out), test=nothing,
+                     set_aside=np.flatnonzero(is_aside), others=nothing)
+    rng = np.random.default_rng(seed)
+    tested = rng.permutation(normals[kept:])[:max(1, round(test * len(normals)))]
+    left = rng.permutation(np.setdiff1d(normals, tested))
+    validated = max(1, round(validation * len(normals)))
+    return Split(train=np.sort(left[validated:]), validation=np.sort(left[:validated]), test=np.sort(tested),
                  set_aside=np.flatnonzero(is_aside), others=np.flatnonzero((names != normal) & ~is_aside))
 
 
 def scale_pictures(images, scaling, train):
     """Return pictures, uint8 (n, height, width), as rows (n, height * width) float32.
 
-    "picture": each with mean 0 and variance 1, since brightness and contrast do not tell who is on it (a picture of one
-    colour becomes zeros); "pixel": each pixel with mean 0 and variance 1 over the rows `train`; "none": in [0, 1].
+    "none": in [0, 1]. "pixel": each pixel with mean 0 and variance 1 over the rows `train`, so that all count alike.
+    "picture": each picture with mean 0 and variance 1, since brightness and contrast do not tell who is on it. "both":
+    the latter, then the former. What does not vary becomes 0.
     """
     require_choice(scaling, "scaling", SCALINGS)
     rows = np.asarray(images, np.float32).reshape(len(images), -1) / 255
-    if scaling == "none":
-        return rows
-    mean, deviation = ((rows.mean(axis=1, keepdims=True), rows.std(axis=1, keepdims=True)) if scaling == "picture" else
-                       (rows[train].mean(axis=0), rows[train].std(axis=0)))
-    rows -= mean
+    if scaling in ("picture", "both"):
+        rows = _standardised(rows, rows.mean(axis=1, keepdims=True), rows.std(axis=1, keepdims=True))
+    if scaling in ("pixel", "both"):
+        rows = _standardised(rows, rows[train].mean(axis=0), rows[train].std(axis=0))
+    return rows
+
+
+def _standardised(rows, mean, deviation):
+    rows = rows - mean
     return np.divide(rows, deviation, out=np.zeros_like(rows), where=np.broadcast_to(deviation > 1e-6, rows.shape))
 
 
@@ -124,6 +139,21 @@ def detection_scores(normal_errors, anomaly_errors, threshold):
             "specificity": tn / (tn + fp), "balanced_accuracy": float(metrics.balanced_accuracy_score(labels, called)),
             "true_negatives": tn, "false_positives": fp, "false_negatives": fn, "true_positives": tp,
             "base_rate": float(labels.mean()), "threshold": float(threshold)}
+
+
+def roc_points(normal_errors, anomaly_errors):
+    """Return (false positive rates, true positive rates) over all thresholds."""
+    from sklearn.metrics import roc_curve  # loaded late: it takes a second
+
+    return roc_curve(*labelled(normal_errors, anomaly_errors))[:2]
+
+
+def precision_recall_points(normal_errors, anomaly_errors):
+    """Return (recalls, precisions) over all thresholds."""
+    from sklearn.metrics import precision_recall_curve  # loaded late: it takes a second
+
+    precisions, recalls, _ = precision_recall_curve(*labelled(normal_errors, anomaly_errors))
+    return recalls, precisions
 
 
 def labelled(normal_errors, anomaly_errors):

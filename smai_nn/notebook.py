@@ -11,7 +11,9 @@ from threadpoolctl import threadpool_limits
 
 from smai_nn.datasets.blur import find_blurred
 from smai_nn.datasets.border import BorderDataset
-from smai_nn.datasets.sources import ROOT, find_file
+from smai_nn.datasets.lfw import find_lfw
+from smai_nn.datasets.mnist import SHIPPED, find_mnist
+from smai_nn.datasets.sources import ROOT, find_file, may_download
 from smai_nn.plots.animation import gif_frame_count, save_reconstruction_gif
 from smai_nn.plots.style import audit
 from smai_nn.profiles import current_profile
@@ -31,6 +33,8 @@ def start():
             ("border map", str(BorderDataset().source)),
             *((name, str(find_file(name))) for name in ("smiley.png", "cat.jpg")),
             ("blurred pictures", blurred_summary()),
+            ("MNIST", mnist_summary()),
+            ("LFW", lfw_summary()),
             ("run folders", f"{_relative(runs_root())}/"),
             ("W&B mode", os.environ.get("WANDB_MODE", "offline")),
             ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"),
@@ -44,6 +48,25 @@ def blurred_summary():
     found, missing = find_blurred()
     return (f"{len(found)}, from {found[min(found)].label} to {found[max(found)].label}"
             + (f"; missing: {', '.join(map(str, missing))}" if missing else ""))
+
+
+def mnist_summary():
+    """Return where MNIST is taken from, as text; the shipped part of it is called one."""
+    label = find_mnist()[0]
+    return f"{label}, A PART OF MNIST" if label.endswith(SHIPPED) else label
+
+
+def lfw_summary():
+    """Return where LFW is taken from, as text, or what stands in for it."""
+    found = find_lfw()
+    if found is None:
+        return "NOT FOUND" + ("; it will be downloaded" if may_download() else "; the shipped digits stand in for it")
+    return found[0]
+
+
+def banner(text):
+    """Show a warning that nobody can overlook."""
+    display(Markdown(f"> # ⚠ {text}"))
 
 
 def show_source(*objects):

@@ -31,14 +31,22 @@ class Profile:
     blur_levels: tuple
     blur_seeds: tuple
     blur_max_epochs: int  # cap where early stopping decides
+    digit_bottlenecks: tuple  # widths of the autoencoders' latent representations in section 3.1
+    digit_samples: int | None  # training digits; None: all
+    digit_epochs: int
+    face_hidden: tuple  # hidden layers that are compared in section 3.2
+    face_noises: tuple  # likewise, of denoising
+    face_bottlenecks: tuple
+    face_seeds: tuple
+    face_epochs: int
 
     @property
     def note(self):
         """What the profile means, for the top of the notebook."""
         if self.name == "full":
             return "full: all grids and seeds"
-        return (f"quick: the same code on smaller grids, fewer epochs and pictures of {self.picture_size} px, for a "
-                "quick look")
+        return (f"quick: the same code on smaller grids, fewer epochs and samples, pictures of {self.picture_size} px, "
+                "for a quick look")
 
 
 PROFILES = {
@@ -50,14 +58,20 @@ PROFILES = {
         picture_size=256, scaling_epochs=10, screening_epochs=6, screened=(
             *(("adam", rate, 128, schedule) for schedule in ("cosine", "constant") for rate in (0.001, 0.003, 0.01)),
             ("adam", 0.003, 512, "cosine"), ("momentum", 0.03, 128, "cosine")),
-        blur_levels=tuple(range(11)), blur_seeds=(0, 1, 2), blur_max_epochs=300),
+        blur_levels=tuple(range(11)), blur_seeds=(0, 1, 2), blur_max_epochs=300,
+        digit_bottlenecks=(2, 8, 16, 32, 64), digit_samples=None, digit_epochs=12,
+        face_hidden=((128, 64), (256, 128), (256, 128, 64)), face_noises=(0.0, 0.3, 0.6), face_bottlenecks=(8, 32, 128),
+        face_seeds=(0, 1, 2, 3, 4), face_epochs=100),
     "quick": Profile(
         "quick", seeds=(0, 1), max_epochs=30, xor_seeds=(0, 1), xor_widths=(2, 8), gradient_seeds=(0,),
         architecture_depths=(1, 2), architecture_widths=(8, 32), activations=("relu", "tanh", "sigmoid"),
         depths=(1, 3), widths=(8, 32), learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4),
         picture_size=64, scaling_epochs=5, screening_epochs=3, screened=(
             ("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"), ("momentum", 0.01, 128, "cosine")),
-        blur_levels=(0, 2, 10), blur_seeds=(0,), blur_max_epochs=120),
+        blur_levels=(0, 2, 10), blur_seeds=(0,), blur_max_epochs=120,
+        digit_bottlenecks=(2, 8, 32), digit_samples=4000, digit_epochs=6,
+        face_hidden=((64, 32), (64, 32, 16)), face_noises=(0.0, 0.3), face_bottlenecks=(4, 8, 16), face_seeds=(0, 1),
+        face_epochs=25),
 }
 
 

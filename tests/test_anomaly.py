@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from smai_nn.anomaly import (
+    FOLDS,
     auc,
     bootstrap_auc,
     detection_scores,
@@ -23,32 +24,53 @@ RNG = np.random.default_rng(0)
 NAMES = np.repeat(["Bush", *[f"Other_{i:02d}" for i in range(30)]], [50, *[3] * 30])
 
 
+ROLES = ("train", "validation", "test", "set_aside", "others")
+
+
 @given(seed=st.integers(0, 1000), normals=st.integers(10, 60), strangers=st.integers(2, 40))
 def test_no_picture_has_two_roles_and_none_is_lost(seed, normals, strangers):
     names = np.repeat(["normal", *map(str, range(strangers))], [normals, *[2] * strangers])
     split = split_pictures(names, "normal", seed)
-    parts = [split.train, split.validation, split.test, split.set_aside, split.others]
-    assert sorted(np.concatenate(parts).tolist()) == list(range(len(names)))
-    assert all(len(part) for part in parts)
-    assert (names[np.concatenate(parts[:3])] == "normal").all() and not (names[split.all_others] == "normal").any()
+    assert sorted(split.rows.tolist()) == list(range(len(names)))
+    assert all(len(getattr(split, role)) for role in ROLES)
+    assert (names[np.concatenate([split.train, split.validation, split.test])] == "normal").all()
+    assert not (names[np.concatenate([split.set_aside, split.others])] == "normal").any()
     assert not set(names[split.set_aside]) & set(names[split.others])
-    assert not set(split.development) & {*split.test, *split.others}
+
+
+@given(seed=st.integers(0, 1000), normals=st.integers(10, 60), strangers=st.integers(2, 40))
+def test_what_settings_are_chosen_with_is_in_no_test_of_any_seed(seed, normals, strangers):
+    names = np.repeat(["normal", *map(str, range(strangers))], [normals, *[2] * strangers])
+    choosing, tested = split_pictures(names, "normal", seed, fold=seed % FOLDS), split_pictures(names, "normal", seed)
+    assert not set(choosing.rows) & {*tested.test, *tested.others}
+    assert len(choosing.train) and len(choosing.validation) and not len(choosing.test) and not len(choosing.others)
+    assert np.array_equal(choosing.set_aside, tested.set_aside)
+    assert not set(choosing.train) & set(choosing.validation)
+
+
+def test_every_fold_holds_out_other_pictures_and_the_seed_does_not_matter():
+    held_out = [split_pictures(NAMES, "Bush", 3, fold=fold).validation for fold in range(FOLDS)]
+    whole = split_pictures(NAMES, "Bush", 5, fold=0)
+    assert sorted(np.concatenate(held_out)) == sorted(np.concatenate([whole.train, whole.validation]))
+    assert np.array_equal(whole.validation, held_out[0])
 
 
 def test_split_has_the_shares_asked_for_and_depends_on_the_seed_alone():
     split = split_pictures(NAMES, "Bush", 0)
-    assert [len(p) for p in (split.train, split.validation, split.test)] == [30, 10, 10]
-    assert len(split.set_aside) == 9 and len(split.others) == 81
+    assert [len(getattr(split, role)) for role in ROLES] == [30, 10, 10, 9, 81]
+    assert [len(getattr(split_pictures(NAMES, "Bush", 0, fold=1), role)) for role in ROLES] == [15, 5, 0, 9, 0]
     again, other = split_pictures(NAMES, "Bush", 0), split_pictures(NAMES, "Bush", 1)
-    assert all(np.array_equal(getattr(split, n), getattr(again, n)) for n in vars(split))
-    assert not np.array_equal(split.test, other.test) and not np.array_equal(split.set_aside, other.set_aside)
+    assert all(np.array_equal(getattr(split, role), getattr(again, role)) for role in ROLES)
+    assert not np.array_equal(split.test, other.test) and np.array_equal(split.set_aside, other.set_aside)
 
 
 @pytest.mark.parametrize("arguments, options, message", [
     ((NAMES, "Nobody", 0), {}, "expected a name with at least ten pictures"),
     ((NAMES[:50], "Bush", 0), {}, "expected a name with at least ten pictures"),
     ((NAMES, "Bush", 0), {"test": 1.0}, "test: expected a number in"),
-    ((NAMES, "Bush", 0), {"test": 0.5, "validation": 0.499}, "expected shares that leave pictures to train on"),
+    ((NAMES, "Bush", 0), {"test": 0.7}, "test: expected a share that leaves 0.4 for development"),
+    ((NAMES, "Bush", 0), {"test": 0.5, "validation": 0.5}, "test: expected a share that leaves"),
+    ((NAMES, "Bush", 0), {"fold": 4}, "fold: expected one of 0, 1, 2, 3, got 4"),
     ((NAMES, "Bush", 0), {"set_aside": 0}, "set_aside: expected a number in"),
 ])
 def test_bad_splits(arguments, options, message):
@@ -77,11 +99,17 @@ def test_scaling_by_pixel_uses_the_training_rows_alone():
     np.testing.assert_array_equal(scale_pictures(changed, "pixel", TRAIN)[:4], rows[:4])
 
 
+def test_scaling_by_both_is_one_after_the_other():
+    rows = scale_pictures(IMAGES, "picture", TRAIN)
+    expected = (rows - rows[:4].mean(axis=0)) / rows[:4].std(axis=0)
+    np.testing.assert_allclose(scale_pictures(IMAGES, "both", TRAIN), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_pictures_of_one_colour_become_zeros():
     grey = np.full((3, 2, 2), 77, np.uint8)
     assert not scale_pictures(grey, "picture", [0]).any() and not scale_pictures(grey, "pixel", [0]).any()
     np.testing.assert_allclose(scale_pictures(grey, "none", [0]), 77 / 255)
-    with pytest.raises(ValueError, match="scaling: expected one of 'picture', 'pixel', 'none'"):
+    with pytest.raises(ValueError, match="scaling: expected one of 'none', 'pixel', 'picture', 'both'"):
         scale_pictures(grey, "row", [0])
 
 

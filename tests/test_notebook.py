@@ -37,7 +37,8 @@ def text_of(notebook):
                      for cell in notebook.cells for o in cell.get("outputs", []))
 
 
-@pytest.mark.parametrize("section", ["1.1", "1.2", "1.3.1", "1.3.2", "1.4", "2.1", "2.2", "2.3", "2.4", "2.5"])
+@pytest.mark.parametrize("section", ["1.1", "1.2", "1.3.1", "1.3.2", "1.4", "2.1", "2.2", "2.3", "2.4", "2.5", "3.1",
+                                     "3.2"])
 def test_section_runs_by_itself(section):
     done = run("--profile", "quick", "--section", section)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -119,8 +120,9 @@ def test_notebook_defines_no_class():
 def test_source_of_every_graded_thing_is_shown():
     shown = text_of(COMMITTED)
     for name in ("Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "Model", "MSE", "BCE", "SGD", "Momentum", "Adam",
-                 "EarlyStopping", "Trainer", "TrainConfig", "BorderDataset", "Modular_Dataloader"):
+                 "EarlyStopping", "Trainer", "TrainConfig", "BorderDataset", "Modular_Dataloader", "MLPAutoencoder"):
         assert f"class {name}" in shown, name
     for name in ("numerical_gradient", "run_xor", "mask_from_image", "plot_loss_against_samples", "get_raw",
-                 "get_polynomial", "get_fourier", "scale_columns", "run_reconstruction", "save_reconstruction_gif"):
+                 "get_polynomial", "get_fourier", "scale_columns", "run_reconstruction", "save_reconstruction_gif",
+                 "run_digits", "run_detection", "split_pictures", "threshold_from", "detection_scores"):
         assert f"def {name}(" in shown, name

@@ -43,20 +43,22 @@ def load_mnist():
 
     Raises ValueError for a damaged or incomplete one, ConnectionError for a download that fails.
     """
+    return find_mnist()[1]()
+
+
+def find_mnist():
+    """Return (label, function that returns the Mnist) of the first source that is there."""
     for label, folder in sources.places().items():
-        if (folder / "mnist.npz").is_file():
-            return _from_npz(folder / "mnist.npz", f"{label}/mnist.npz")
+        npz = folder / "mnist.npz"
+        if npz.is_file():
+            return f"{label}/mnist.npz", lambda: _from_npz(npz, f"{label}/mnist.npz")
         if files := idx_files(folder):
-            return _from_idx(files, label)
-    note = ""
-    if _cached_by_scikit_learn() or sources.may_download():
-        try:
-            return _from_scikit_learn()
-        except ConnectionError:
-            if sources.may_download():
-                raise
-            note = " (scikit-learn's copy of mnist_784 is not complete)"
-    return load_shipped(note)
+            return f"{label}/{files['x_train'].name}", lambda: _from_idx(files, label)
+    if sources.may_download():
+        return "scikit-learn's mnist_784", _from_scikit_learn
+    if _cached_by_scikit_learn():
+        return "scikit-learn's mnist_784", _from_scikit_learn_or_shipped
+    return f"data/{SHIPPED}", load_shipped
 
 
 def load_shipped(note=""):
@@ -137,6 +139,13 @@ def _cached_by_scikit_learn():
     openml = sources.scikit_learn_home() / "openml" / "openml.org"
     described = all((openml / f"api/v1/json/data/{part}{OPENML_ID}.gz").is_file() for part in ("", "features/"))
     return sources.cached("mnist_784.npz").is_file() or (described and any(openml.glob("data/**/*.gz")))
+
+
+def _from_scikit_learn_or_shipped():
+    try:
+        return _from_scikit_learn()
+    except ConnectionError:
+        return load_shipped(" (scikit-learn's copy of mnist_784 is not complete)")
 
 
 def _from_scikit_learn():

@@ -29,7 +29,7 @@ def plot_reconstruction(target, picture, method, title, mse):
     _reconstruction(axes[0, 1], picture, method, title, mse)
     error = np.abs(np.subtract(picture, target, dtype=float)) / 255
     _error(axes[0, 2], error, method, "Absolute error")
-    _bar_beside(figure, axes[0, 2], _ERROR_LABEL)
+    bar_beside(figure, axes[0, 2], _ERROR_LABEL)
     return figure
 
 
@@ -71,7 +71,7 @@ def plot_basis_functions(rows):
                      legend="below")
         for panel in line[len(row):]:
             panel.remove()
-    _bar_beside(figure, axes[1, -1] if len(rows) > 1 else axes[0, -1], "value, between -1 and 1")
+    bar_beside(figure, axes[1, -1] if len(rows) > 1 else axes[0, -1], "value, between -1 and 1")
     return figure
 
 
@@ -86,7 +86,7 @@ def plot_picture_rows(titles, rows):
     return figure
 
 
-def _bar_beside(figure, panel, label):
+def bar_beside(figure, panel, label):
     """Put a colour bar to the right of the last panel of a row, in room made at the figure's right edge."""
     parameters, width = figure.subplotpars, figure.get_figwidth()
     shrink = width / (width + 0.55)

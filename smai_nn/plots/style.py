@@ -42,11 +42,11 @@ def new_figure(rows=1, columns=1, width=4.6, height=3.7, margins=None):
     return figure, axes
 
 
-def describe(axes, title, x_label, y_label, *, handles=None, legend="best", columns=1):
+def describe(axes, title, x_label, y_label, *, handles=None, legend="best", columns=1, tick_lines=1):
     """Give a panel its title, axis labels, legend and the username.
 
     `legend` is a matplotlib location, or "below" for a legend under the panel, where it hides
-    nothing; `handles` replaces the labelled artists.
+    nothing; `handles` replaces the labelled artists; `tick_lines` is how many lines the x-axis's tick labels have.
     """
     axes.set_title(title, fontsize=10)
     axes.set_xlabel(x_label, fontsize=9)
@@ -55,7 +55,7 @@ def describe(axes, title, x_label, y_label, *, handles=None, legend="best", colu
     place = {"loc": legend}
     if legend == "below":  # a fixed distance, whatever the panel's size: past the tick labels and the x-label
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 0,
-                 "bbox_transform": offset_copy(axes.transAxes, axes.figure, y=-36, units="points")}
+                 "bbox_transform": offset_copy(axes.transAxes, axes.figure, y=-24 - 12 * tick_lines, units="points")}
     axes.legend(**({"handles": handles} if handles else {}), **place, ncols=columns, fontsize=8, framealpha=0.85)
     text = axes.text(0.98, 0.98, username(), ha="right", va="top", transform=axes.transAxes,
                      fontsize=7.5, color="#333333", zorder=10)
