@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from smai_nn import anomaly
 from smai_nn.experiments import detection
@@ -180,3 +181,20 @@ def test_nothing_needs_the_network_and_it_is_quick(monkeypatch):
 def test_unknown_normal_is_refused():
     with pytest.raises(ValueError, match="expected a name with at least ten pictures"):
         run_detection(dataclasses.replace(TINY, normal="digit 10"))
+
+
+def test_faces_are_used_where_lfw_is_there(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    for name, count in (("George_W_Bush", 12), ("Ada_Lovelace", 3), ("Grace_Hopper", 2)):
+        (tmp_path / "lfw" / name).mkdir(parents=True)
+        for number in range(1, count + 1):
+            Image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)).save(
+                tmp_path / "lfw" / name / f"{name}_{number:04d}.jpg")
+    monkeypatch.setenv("SMAI_DATA", str(tmp_path))
+    pictures = detection.load_pictures(progress=False)
+    assert pictures.are_faces and pictures.images.shape == (17, 128, 128) and len(pictures.candidates) == 49
+    setting = dataclasses.replace(TINY, normal=pictures.identities[0], crop=pictures.candidates[1])
+    assert score_crop(setting).unexplained > 0
+    result = run_detection(setting)
+    assert len(result.errors) == 17 and RunFolder(runs_root() / result.folder).settings()["data"]["file"] == (
+        "$SMAI_DATA/lfw")

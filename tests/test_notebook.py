@@ -19,6 +19,39 @@ COMMITTED = nbformat.read(NOTEBOOK, as_version=4)
 CODE = [cell for cell in COMMITTED.cells if cell.cell_type == "code"]
 
 
+# Every Python process that finds this as sitecustomize.py notes and refuses whatever would leave the machine.
+OFFLINE = """
+import os, socket
+
+def refusing(function, address_of):
+    def guarded(*arguments, **options):
+        host = address_of(arguments)
+        if isinstance(host, str) and not host.startswith("/") and host not in ("", "127.0.0.1", "::1", "localhost"):
+            with open(os.environ["OFFLINE_NOTES"], "a") as notes:
+                notes.write(host + "\\n")
+            raise OSError("the test allows no network")
+        return function(*arguments, **options)
+    return guarded
+
+def host(address):
+    return address[0] if isinstance(address, tuple) else None
+
+socket.getaddrinfo = refusing(socket.getaddrinfo, lambda a: a[0])
+socket.socket.connect = refusing(socket.socket.connect, lambda a: host(a[1]))
+socket.socket.connect_ex = refusing(socket.socket.connect_ex, lambda a: host(a[1]))
+"""
+
+
+@pytest.fixture
+def offline(tmp_path, monkeypatch):
+    """Cut Python processes that are started off from the network; return the file that notes who asked for it."""
+    (tmp_path / "offline").mkdir()
+    (tmp_path / "offline" / "sitecustomize.py").write_text(OFFLINE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "offline"))
+    monkeypatch.setenv("OFFLINE_NOTES", str(tmp_path / "hosts.txt"))
+    return tmp_path / "hosts.txt"
+
+
 def run(*arguments):
     """Run `python -m smai_nn` with these arguments; return the finished process."""
     return subprocess.run([sys.executable, "-m", "smai_nn", *arguments], cwd=ROOT, text=True, capture_output=True,
@@ -39,9 +72,10 @@ def text_of(notebook):
 
 @pytest.mark.parametrize("section", ["1.1", "1.2", "1.3.1", "1.3.2", "1.4", "2.1", "2.2", "2.3", "2.4", "2.5", "3.1",
                                      "3.2"])
-def test_section_runs_by_itself(section):
+def test_section_runs_by_itself_and_without_a_network(section, offline):
     done = run("--profile", "quick", "--section", section)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert not offline.exists(), offline.read_text()
     copy = nbformat.read(only_copy(), as_version=4)
     assert "quick: the same code on smaller grids" in text_of(copy)
     assert "**What it shows.**" in text_of(copy)
@@ -51,6 +85,12 @@ def test_section_runs_by_itself(section):
     figures = list(only_copy().parent.glob("figures/*.png"))
     assert figures and all(path.stem.endswith("-ada.l") for path in figures)
     assert {path.name.split("-")[0] for path in figures} == {section}
+
+
+def test_the_guard_against_the_network_works(offline):
+    code = "import urllib.request; urllib.request.urlopen('http://example.com')"
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True)
+    assert done.returncode and "the test allows no network" in done.stderr and offline.read_text() == "example.com\n"
 
 
 def test_list_names_the_sections():

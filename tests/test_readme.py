@@ -25,6 +25,14 @@ def test_the_example_reconstructs_the_smiley(tmp_path):
     assert float(done.stdout.split()[0]) < 0.05 and "(256, 256)" in done.stdout
 
 
+def test_the_example_compresses_digits(tmp_path):
+    code = next(block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "load_mnist" in block)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, text=True, capture_output=True,
+                          env={"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[0]) < 0.05 and done.stdout.strip().endswith("16)")
+
+
 def test_both_commands_are_one_line_that_sets_everything_up():
     commands = [block.strip() for block in re.findall(r"^```\n(python3.*?)^```", README, re.DOTALL | re.MULTILINE)]
     set_up = "python3.11 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python -m "

@@ -101,7 +101,16 @@ class Detector:
     @property
     def threshold(self):
         """The error above which a picture is called an anomaly, from the validation normals alone."""
-        return threshold_from(self.errors[self.split.validation], QUANTILE)
+        return self.threshold_at(QUANTILE)
+
+    def threshold_at(self, quantile):
+        """Return the error that this share of the validation normals does not exceed."""
+        return threshold_from(self.errors[self.split.validation], quantile)
+
+    def balance_set_aside(self, quantile):
+        """Return the balanced accuracy of that threshold on the validation normals and those set aside: no test."""
+        groups = self.errors[self.split.validation], self.errors[self.split.set_aside]
+        return detection_scores(*groups, self.threshold_at(quantile))["balanced_accuracy"]
 
     @property
     def validation_error(self):
@@ -119,9 +128,9 @@ class Detector:
         anomalies = np.concatenate([split.others, split.set_aside]) if everyone else split.others
         return self.errors[split.test], self.errors[anomalies]
 
-    def scores(self, everyone=False):
-        """Return the test's detection_scores at the threshold."""
-        return detection_scores(*self.test_errors(everyone), self.threshold)
+    def scores(self, quantile=QUANTILE):
+        """Return the test's detection_scores at the threshold of this quantile."""
+        return detection_scores(*self.test_errors(), self.threshold_at(quantile))
 
 
 @dataclasses.dataclass(frozen=True)

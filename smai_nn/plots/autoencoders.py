@@ -19,7 +19,6 @@ from smai_nn.plots.style import (
     SERIES,
     SKY,
     YELLOW,
-    colour_bar,
     describe,
     new_figure,
     plain_log_scale,
