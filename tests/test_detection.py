@@ -46,7 +46,7 @@ def replace_pictures(monkeypatch, rows):
     images = pictures.images.copy()
     images[rows] = np.random.default_rng(0).integers(0, 256, images[rows].shape, np.uint8)
     other = dataclasses.replace(pictures, images=images)
-    monkeypatch.setattr(detection, "load_pictures", lambda progress=True: other)
+    monkeypatch.setattr(detection, "load_pictures", lambda: other)
     detection._crops.cache_clear()
 
 
@@ -191,7 +191,7 @@ def test_faces_are_used_where_lfw_is_there(tmp_path, monkeypatch):
             Image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)).save(
                 tmp_path / "lfw" / name / f"{name}_{number:04d}.jpg")
     monkeypatch.setenv("SMAI_DATA", str(tmp_path))
-    pictures = detection.load_pictures(progress=False)
+    pictures = detection.load_pictures()
     assert pictures.are_faces and pictures.images.shape == (17, 128, 128) and len(pictures.candidates) == 49
     setting = dataclasses.replace(TINY, normal=pictures.identities[0], crop=pictures.candidates[1])
     assert score_crop(setting).unexplained > 0

@@ -142,16 +142,16 @@ class DetectionResult(Detector):
     folder: str  # name of the run folder
 
 
-def load_pictures(progress=True):
+def load_pictures():
     """Return Pictures: LFW if it is there (or a download was asked for), else the shipped digits."""
-    return _pictures(find_lfw(), may_download(), progress)
+    return _pictures(find_lfw(), may_download())
 
 
 @functools.lru_cache(1)
-def _pictures(found, downloading, progress):
+def _pictures(found, downloading):
     """Read them once in every process, as long as the source stays the same."""
     if found is not None or downloading:
-        faces = load_lfw(PORTRAIT_SIZE, PORTRAIT_SIZE, progress=progress)
+        faces = load_lfw(PORTRAIT_SIZE, PORTRAIT_SIZE)
         return Pictures(faces.images, faces.people, faces.source, str(faces), are_faces=True)
     digits = load_shipped()
     images = np.concatenate([digits.x_train, digits.x_test]).reshape(-1, 28, 28)
@@ -162,12 +162,12 @@ def _pictures(found, downloading, progress):
 
 def split_of(setting):
     """Return the Split of the pictures under a setting."""
-    return split_pictures(load_pictures(progress=False).names, setting.normal, setting.seed, fold=setting.fold)
+    return split_pictures(load_pictures().names, setting.normal, setting.seed, fold=setting.fold)
 
 
 @functools.lru_cache(1)
 def _crops(found, crop, size):
-    return crop_pictures(load_pictures(progress=False).images, size, size, crop)
+    return crop_pictures(load_pictures().images, size, size, crop)
 
 
 def rows_of(setting):
@@ -222,7 +222,7 @@ def run_detection(setting, progress=False):
         return {"errors": plot_error_histogram(*groups, detector().threshold, setting.normal,
                                                f"Bottleneck {setting.bottleneck}, seed {setting.seed}")}
 
-    source = load_pictures(progress=False).source
+    source = load_pictures().source
     settings = {"experiment": "detection", "data": source.record(), "seed": setting.seed,
                 "detection": dataclasses.asdict(setting), "threshold_quantile": QUANTILE}
     name = (f"{setting.normal.replace(' ', '_')}-b{setting.bottleneck}-"
@@ -259,7 +259,7 @@ def score_crop(setting, components=32):
     autoencoder, which would take a hundred times as long. Only pictures that are in no test are looked at, whatever the
     seed.
     """
-    areas, shares, pictures = [], [], load_pictures(progress=False)
+    areas, shares, pictures = [], [], load_pictures()
     split = split_of(dataclasses.replace(setting, fold=0))
     images = dict(zip(split.rows, crop_pictures(pictures.images[split.rows], setting.size, setting.size, setting.crop)))
     for fold in range(FOLDS):
@@ -280,7 +280,7 @@ def by_name(detector, least=5):
 
     The most often taken for normal come first; those with equal shares in order of their mean errors.
     """
-    names, others = load_pictures(progress=False).names, detector.split.others
+    names, others = load_pictures().names, detector.split.others
     table = []
     for name in np.unique(names[others]):
         errors = detector.errors[others[names[others] == name]]
