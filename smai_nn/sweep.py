@@ -5,6 +5,7 @@ The same call runs on a cluster: `with joblib.parallel_config(backend="dask"): r
 
 import functools
 import sys
+import warnings
 
 import joblib
 from threadpoolctl import ThreadpoolController
@@ -25,7 +26,11 @@ def run_sweep(function, settings, *, workers=-1, description="runs", progress=Tr
         raise ValueError(f"{description}: expected at least one setting to run, got none")
     jobs = (joblib.delayed(_run_one)(function, setting) for setting in settings)
     results = joblib.Parallel(n_jobs=workers, return_as="generator", batch_size="auto")(jobs)
-    return list(tqdm(results, total=len(settings), desc=description, file=sys.stdout, disable=not progress, ncols=100))
+    with warnings.catch_warnings():
+        # A worker that has grown by 300 MB, by a data set say, is replaced once its run is done; nothing is lost.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
+        return list(tqdm(results, total=len(settings), desc=description, file=sys.stdout, disable=not progress,
+                         ncols=100))
 
 
 def _run_one(function, setting):

@@ -1,8 +1,12 @@
 """Sweeps: the same results for any number of workers, and on a cluster."""
 
+import time
+import warnings
+
 import joblib
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from threadpoolctl import threadpool_info
 
 from smai_nn import Adam, ReLU, Sigmoid, TrainConfig, Trainer
@@ -70,3 +74,23 @@ def test_the_same_call_runs_on_a_dask_cluster():
         with distributed.Client(cluster), joblib.parallel_config(backend="dask"):
             on_cluster = run_sweep(train, range(3), progress=False)
     assert np.array_equal(on_cluster, run_sweep(train, range(3), workers=1, progress=False))
+
+
+KEPT = []
+
+
+def grow(number):
+    """Keep a data set of 360 MB in the process from the second run on."""
+    time.sleep(0.7)
+    if number > 1 and not KEPT:
+        KEPT.append(np.ones(45_000_000))
+    return number
+
+
+def test_workers_that_keep_data_sets_lose_nothing_and_raise_no_warning():
+    get_reusable_executor().shutdown(wait=True)
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        assert run_sweep(grow, range(8), workers=2, progress=False) == list(range(8))
+    get_reusable_executor().shutdown(wait=True)
+    assert [str(warning.message) for warning in shown] == []

@@ -126,7 +126,8 @@ def _checked(arrays, source):
         if labels.shape != (len(images),) or labels.dtype.kind not in "iu" or not np.isin(labels, range(10)).all():
             raise ValueError(f"{source.label}: expected {len(images)} labels 0 to 9 beside {part}, got "
                              f"{labels.dtype} {labels.shape}")
-        rows[part] = images.reshape(len(images), -1).astype(np.float32) / 255
+        rows[part] = images.reshape(len(images), -1).astype(np.float32)
+        rows[part] /= 255  # in place: the training set has 190 MB
         rows["y" + part[1:]] = labels.astype(np.int64)
     complete = (len(rows["x_train"]), len(rows["x_test"])) == (60_000, 10_000)
     return Mnist(**rows, source=source, is_complete=complete)
