@@ -91,7 +91,7 @@ def test_errors_threshold_and_scores_belong_together():
     result = run_detection(TINY)
     x, split = detection.rows_of(TINY), result.split
     np.testing.assert_allclose(result.errors, squared_errors(result.autoencoder.reconstruct(x), x))
-    assert result.threshold == np.quantile(result.errors[split.validation], detection.QUANTILE)
+    assert result.threshold == np.quantile(result.errors[split.validation], TINY.quantile)
     scores = result.scores()
     assert scores["true_positives"] + scores["false_negatives"] == len(split.others)
     assert scores["auc"] == anomaly.auc(result.errors[split.test], result.errors[split.others])

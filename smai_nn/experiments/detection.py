@@ -33,7 +33,6 @@ from smai_nn.plots.autoencoders import plot_error_histogram
 from smai_nn.trainer import History, TrainConfig
 
 PORTRAIT_SIZE = 128  # px, of the decoded portraits that all crops are cut from
-QUANTILE = 0.95  # of validation normals that the threshold lets pass
 
 # Boxes about the middle column, by centre row, height and width in parts of the portrait, and the whole portrait.
 FACE_CROPS = (WHOLE, *((round(c - h / 2, 3), round(c + h / 2, 3), round(0.5 - w / 2, 3), round(0.5 + w / 2, 3))
@@ -79,6 +78,7 @@ class DetectionSetting:
     learning_rate: float = 0.001  # of Adam, falling to 0 along a cosine
     batch_size: int = 32
     max_epochs: int = 100
+    quantile: float = 0.95  # share of the validation normals that the threshold lets pass
     seed: int = 0  # of the split, of the initial values and of the shuffling, in separate streams
     fold: int | None = None  # while settings are chosen: no picture of a test has a role, this part is held out
 
@@ -100,8 +100,8 @@ class Detector:
 
     @property
     def threshold(self):
-        """The error above which a picture is called an anomaly, from the validation normals alone."""
-        return self.threshold_at(QUANTILE)
+        """The error above which a picture is called an anomaly: the setting's quantile of the validation normals."""
+        return self.threshold_at(self.setting.quantile)
 
     def threshold_at(self, quantile):
         """Return the error that this share of the validation normals does not exceed."""
@@ -128,9 +128,9 @@ class Detector:
         anomalies = np.concatenate([split.others, split.set_aside]) if everyone else split.others
         return self.errors[split.test], self.errors[anomalies]
 
-    def scores(self, quantile=QUANTILE):
-        """Return the test's detection_scores at the threshold of this quantile."""
-        return detection_scores(*self.test_errors(), self.threshold_at(quantile))
+    def scores(self, quantile=None):
+        """Return the test's detection_scores at the threshold of this quantile, by default the setting's."""
+        return detection_scores(*self.test_errors(), self.threshold_at(quantile or self.setting.quantile))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,7 +224,7 @@ def run_detection(setting, progress=False):
 
     source = load_pictures().source
     settings = {"experiment": "detection", "data": source.record(), "seed": setting.seed,
-                "detection": dataclasses.asdict(setting), "threshold_quantile": QUANTILE}
+                "detection": dataclasses.asdict(setting)}
     name = (f"{setting.normal.replace(' ', '_')}-b{setting.bottleneck}-"
             + (f"s{setting.seed}" if setting.fold is None else f"fold{setting.fold}"))
     folder, history = train_and_save(
