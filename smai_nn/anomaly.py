@@ -1,7 +1,7 @@
-"""Anomaly detection by reconstruction error: splits, scalings, baselines, thresholds, scores. Positive means anomaly.
+"""Anomaly detection by reconstruction error: splits, scalings, thresholds, scores. Positive means anomaly.
 
 In: pictures and their names, then one error per picture. Out: who is trained and tested on, decisions, and how good
-they are. PCA, curves and areas are scikit-learn's. Source: assignment section 3.2.
+they are. Curves and areas are scikit-learn's. Source: assignment section 3.2.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ import numpy as np
 from smai_nn.checks import require_choice, require_finite, require_integer, require_number
 
 SCALINGS = ("none", "pixel", "picture", "both")
+FOLDS = 4  # parts of the development normals, one of which is held out
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +28,6 @@ class Split:
     def rows(self):
         """All rows that have a role."""
         return np.concatenate([getattr(self, field.name) for field in dataclasses.fields(self)])
-
-
-FOLDS = 4  # parts of the development normals, one of which is held out
 
 
 def split_pictures(names, normal, seed, *, fold=None, test=0.2, validation=0.2, development=0.4, set_aside=0.1):
@@ -91,19 +89,6 @@ def scale_pictures(images, scaling, train):
 def _standardised(rows, mean, deviation):
     rows = rows - mean
     return np.divide(rows, deviation, out=np.zeros_like(rows), where=np.broadcast_to(deviation > 1e-6, rows.shape))
-
-
-def fit_pca(x, components):
-    """Return scikit-learn's PCA of rows x (n, width) with so many components, or as many as the rows allow."""
-    from sklearn.decomposition import PCA  # loaded late: it takes a second
-
-    return PCA(min(components, *x.shape), svd_solver="covariance_eigh" if len(x) > x.shape[1] else "full").fit(x)
-
-
-def pca_reconstruct(pca, x, bottleneck):
-    """Return x rebuilt from its first `bottleneck` principal components; 0 gives the training rows' mean."""
-    axes = pca.components_[:bottleneck]
-    return (x - pca.mean_) @ axes.T @ axes + pca.mean_
 
 
 def threshold_from(validation_errors, quantile=0.95):

@@ -11,14 +11,13 @@ from smai_nn.anomaly import (
     auc,
     bootstrap_auc,
     detection_scores,
-    fit_pca,
     labelled,
-    pca_reconstruct,
     scale_pictures,
     split_pictures,
     threshold_from,
 )
 from smai_nn.metrics import squared_errors
+from smai_nn.pca import fit_pca, pca_reconstruct
 
 RNG = np.random.default_rng(0)
 NAMES = np.repeat(["Bush", *[f"Other_{i:02d}" for i in range(30)]], [50, *[3] * 30])

@@ -24,10 +24,10 @@ GRID = [dataclasses.replace(TINY, hidden=hidden, input_noise=noise, fold=0)
 @pytest.fixture(autouse=True)
 def fresh_pictures():
     """Read and crop the pictures anew: they are kept in the process, whatever the folders are."""
-    for cache in (detection._pictures, detection._crops):
+    for cache in (detection._pictures, detection._crops, detection._split):
         cache.cache_clear()
     yield
-    for cache in (detection._pictures, detection._crops):
+    for cache in (detection._pictures, detection._crops, detection._split):
         cache.cache_clear()
 
 

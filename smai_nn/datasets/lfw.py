@@ -28,7 +28,6 @@ from smai_nn.files import load_npz, save_npz
 
 FOLDERS = ("lfw-deepfunneled", "lfw_funneled", "lfw")
 ENDINGS = (".zip", ".tgz", ".tar.gz")
-TIMEOUT = 30  # seconds without an answer after which a download is given up
 MOST_BYTES = 5_000_000  # of one picture; a larger member is none of LFW's
 PORTRAIT = re.compile(r"(?:^|/)([^/]+)/\1_(\d{4})\.jpg$")  # Person_Name/Person_Name_0001.jpg
 WHOLE = (0.0, 1.0, 0.0, 1.0)
@@ -101,8 +100,8 @@ def _decode_all(path, height, width, crop, progress):
     skipped = {"stray files": 0, "hostile names": 0, "unreadable": 0, "duplicates": 0}
 
     def decode(member):
-        person, number, read = member
-        return person, number, _decode(read(), height, width, crop)
+        person, number, file = member
+        return person, number, _decode(file, height, width, crop)
 
     portraits = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding a JPEG needs no lock
@@ -125,14 +124,12 @@ def _decode_all(path, height, width, crop, progress):
             "counts": np.array(list(skipped.values()))}
 
 
-def _decode(content, height, width, crop):
-    """Return the grey crop of an image file's bytes, (height, width) uint8, or None if it cannot be read."""
-    if content is None:
-        return None
+def _decode(file, height, width, crop):
+    """Return the grey crop of an image file (Path or BytesIO), (height, width) uint8, or None if it cannot be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(file) as image:
                 grey = image.convert("L")
     except Exception:  # a damaged file fails in a dozen ways
         return None
@@ -140,18 +137,18 @@ def _decode(content, height, width, crop):
 
 
 def _members(path, skipped):
-    """Yield (person, number, function that returns the bytes) for every portrait in a folder or an archive."""
+    """Yield (person, number, Path or BytesIO) for every portrait in a folder or an archive."""
     if path.is_dir():
         for file in sorted([*path.glob("*/*"), *path.glob("*/*/*")]):
             if file.is_file() and (key := _portrait(file.relative_to(path).as_posix(), file.stat().st_size, skipped)):
-                yield *key, file.read_bytes
+                yield *key, file
         return
     try:
         if path.name.lower().endswith(".zip"):
             with zipfile.ZipFile(path) as archive:
                 for info in archive.infolist():
                     if not info.is_dir() and (key := _portrait(info.filename, info.file_size, skipped)):
-                        yield *key, _kept(_or_none(lambda: archive.read(info)))
+                        yield *key, _content(lambda: archive.read(info))
         else:
             with tarfile.open(path, "r:gz") as archive:
                 for info in archive:
@@ -160,7 +157,7 @@ def _members(path, skipped):
                     if not info.isfile():
                         skipped["hostile names"] += 1  # a link
                     elif key := _portrait(info.name, info.size, skipped):
-                        yield *key, _kept(_or_none(lambda: archive.extractfile(info).read()))
+                        yield *key, _content(lambda: archive.extractfile(info).read())
     except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: expected a whole .zip, .tgz or .tar.gz of LFW, could not read it ({error}); get it "
                          "again") from error
@@ -179,16 +176,12 @@ def _portrait(name, size, skipped):
     return match[1], int(match[2])
 
 
-def _kept(content):
-    return lambda: content
-
-
-def _or_none(read):
-    """Return read(), or None if the member is damaged."""
+def _content(read):
+    """Return read() as a file; an empty one, which no picture is, if the member is damaged."""
     try:
-        return read()
+        return io.BytesIO(read())
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):
-        return None
+        return io.BytesIO()
 
 
 def _fingerprint(path):
@@ -206,7 +199,7 @@ def _download():
     """Have scikit-learn download the funneled pictures into its lfw_home, checked by it."""
     from sklearn.datasets import fetch_lfw_people  # loaded late: it takes a second
 
-    with sources.time_limit(TIMEOUT):
+    with sources.time_limit(sources.DOWNLOAD_TIMEOUT):
         try:
             fetch_lfw_people(data_home=sources.scikit_learn_home(), min_faces_per_person=500, resize=0.1)
         except OSError as error:

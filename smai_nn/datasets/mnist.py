@@ -18,7 +18,6 @@ from smai_nn.files import load_npz, save_npz
 SHIPPED = "mnist_5k.npz"
 SIZE = 28  # px, width and height
 OPENML_ID = 554  # of mnist_784; its first 60,000 rows are the training set
-TIMEOUT = 30  # seconds without an answer after which a download is given up
 PARTS = {"x_train": "train-images", "y_train": "train-labels", "x_test": "t10k-images", "y_test": "t10k-labels"}
 
 
@@ -154,7 +153,7 @@ def _from_scikit_learn():
     if not path.is_file():
         from sklearn.datasets import fetch_openml  # loaded late: it takes a second
 
-        with sources.time_limit(TIMEOUT if sources.may_download() else 1):
+        with sources.time_limit(sources.DOWNLOAD_TIMEOUT if sources.may_download() else 1):
             try:
                 data, target = fetch_openml(data_id=OPENML_ID, return_X_y=True, as_frame=False, parser="liac-arff",
                                             data_home=sources.scikit_learn_home(), n_retries=0)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]  # the folder that holds data/, runs/ and the notebook
+DOWNLOAD_TIMEOUT = 30  # seconds without an answer after which a download is given up
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,12 +6,12 @@ import functools
 import numpy as np
 
 from smai_nn.activations import ACTIVATIONS
-from smai_nn.anomaly import fit_pca, pca_reconstruct
 from smai_nn.autoencoder import MLPAutoencoder
 from smai_nn.checks import require_choice
 from smai_nn.datasets.mnist import SIZE, load_mnist
 from smai_nn.experiments.recording import train_and_save
 from smai_nn.optim import Adam
+from smai_nn.pca import fit_pca, pca_reconstruct
 from smai_nn.plots.autoencoders import plot_mosaic
 from smai_nn.trainer import Callback, History, TrainConfig
 

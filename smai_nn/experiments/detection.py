@@ -14,8 +14,6 @@ from smai_nn.anomaly import (
     FOLDS,
     auc,
     detection_scores,
-    fit_pca,
-    pca_reconstruct,
     scale_pictures,
     split_pictures,
     threshold_from,
@@ -29,6 +27,7 @@ from smai_nn.datasets.sources import DataSource, may_download
 from smai_nn.experiments.recording import train_and_save
 from smai_nn.metrics import squared_errors
 from smai_nn.optim import Adam
+from smai_nn.pca import fit_pca, pca_reconstruct
 from smai_nn.plots.autoencoders import plot_error_histogram
 from smai_nn.trainer import History, TrainConfig
 
@@ -162,7 +161,13 @@ def _pictures(found, downloading):
 
 def split_of(setting):
     """Return the Split of the pictures under a setting."""
-    return split_pictures(load_pictures().names, setting.normal, setting.seed, fold=setting.fold)
+    return _split(find_lfw(), setting.normal, setting.seed, setting.fold)
+
+
+@functools.lru_cache(32)
+def _split(found, normal, seed, fold):
+    """Draw a split once in every process: thousands of names take a while, and every score asks for it."""
+    return split_pictures(load_pictures().names, normal, seed, fold=fold)
 
 
 @functools.lru_cache(1)
