@@ -7,10 +7,11 @@ import re
 import numpy as np
 import pytest
 
-from smai_nn import SGD, Adam, Identity, Linear, Model, Momentum
+from smai_nn import SGD, Adam, Identity, Kalman, Linear, Model, Momentum, Tanh
 
 each_optimizer = pytest.mark.parametrize("make", [
-    lambda: SGD(0.1), lambda: Momentum(0.1, 0.9), lambda: Adam(0.1)], ids=["SGD", "Momentum", "Adam"])
+    lambda: SGD(0.1), lambda: Momentum(0.1, 0.9), lambda: Adam(0.1), lambda: Kalman(2.0, 0.5)],
+    ids=["SGD", "Momentum", "Adam", "Kalman"])
 
 
 def textbook_sgd(p, gradients, rate):
@@ -155,9 +156,9 @@ def state_of(optimizer, size=3, dtype=np.float64):
 @pytest.mark.parametrize("optimizer, state", [
     (Adam(), state_of(Momentum())), (SGD(), state_of(Adam())), (Momentum(), state_of(Momentum(), size=4)),
     (Momentum(), state_of(Momentum(), dtype=np.float32)), (Adam(), {"first_moment": np.zeros(3)}), (SGD(), {}),
-    (Adam(), state_of(SGD())), (Momentum(), state_of(SGD())),
+    (Adam(), state_of(SGD())), (Momentum(), state_of(SGD())), (Kalman(trained=2), state_of(Kalman())),
 ], ids=["Momentum for Adam", "Adam for SGD", "another size", "another dtype", "incomplete", "empty",
-        "SGD for Adam", "SGD for Momentum"])
+        "SGD for Adam", "SGD for Momentum", "another number of trained parameters"])
 def test_a_state_that_does_not_fit_raises(optimizer, state):
     with pytest.raises(ValueError, match=re.escape(f"{type(optimizer).__name__}: expected a state with ('steps'")):
         optimizer.restore(state, np.zeros(3))
@@ -174,6 +175,82 @@ def test_a_copy_has_the_settings_and_starts_anew(make, duplicate):
     twin.step(parameters, np.ones(2))
     make().step(fresh_parameters, np.ones(2))
     np.testing.assert_array_equal(parameters, fresh_parameters)
+
+
+def kalman_model(optimizer, hidden=()):
+    layers = [Linear(a, b, Tanh, rng=np.random.default_rng(b), dtype=np.float64) for a, b in zip((3, *hidden), hidden)]
+    return Model([*layers, Linear((3, *hidden)[-1], 1, Identity, rng=np.random.default_rng(0), dtype=np.float64)],
+                 "mse", optimizer)
+
+
+def learn_one_by_one(model, x, y):
+    for row, target in zip(x, y):
+        model.train(row[None], target[None])
+        model.update()
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+@pytest.mark.parametrize("hidden", [(), (5,)], ids=["linear model", "last layer"])
+def test_kalman_on_a_linear_output_is_least_squares_with_the_prior(hidden, count):
+    """After n samples it is what the normal equations give for all n at once, to round-off."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(count, 3)), rng.normal(size=(count, 1))
+    prior, noise = 0.7, 0.3
+    model = kalman_model(Kalman(prior, noise, trained=(3, *hidden)[-1] + 1), hidden)
+    start = model.parameters.copy()
+    learn_one_by_one(model, x, y)
+
+    features = x if not hidden else model.layers[0].infer(x)
+    design = np.column_stack([features, np.ones(count)])
+    first = start[-design.shape[1]:]
+    matrix = design.T @ design + noise / prior * np.eye(design.shape[1])
+    expected = first + np.linalg.solve(matrix, design.T @ (y[:, 0] - design @ first))
+    np.testing.assert_allclose(model.parameters[-len(first):], expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(model.parameters[:-len(first)], start[:-len(first)])  # the rest is left alone
+    lower = np.tril(model.optimizer.state()["covariance"])
+    np.testing.assert_allclose(lower, np.tril(noise * np.linalg.inv(matrix)), rtol=1e-8, atol=1e-12)
+
+
+def test_an_extended_kalman_step_is_the_textbook_formula():
+    """On all parameters of a network, with the output's derivative from central differences."""
+    model = kalman_model(Kalman(0.5, 0.2), hidden=(4,))
+    x, target, before = np.array([[0.3, -0.4, 0.9]]), 0.8, model.parameters.copy()
+    error, epsilon, jacobian = model.predict(x)[0, 0] - target, 1e-6, np.empty(before.size)
+    for i in range(before.size):
+        outputs = []
+        for sign in (1, -1):
+            moved = before.copy()
+            moved[i] += sign * epsilon
+            model.parameters = moved
+            outputs.append(model.predict(x)[0, 0])
+        jacobian[i] = (outputs[0] - outputs[1]) / (2 * epsilon)
+    model.parameters = before
+    learn_one_by_one(model, x, np.array([[target]]))
+    gain = 0.5 * jacobian / (0.2 + 0.5 * jacobian @ jacobian)
+    np.testing.assert_allclose(model.parameters, before - gain * error, rtol=1e-7)
+
+
+def test_kalman_learns_nothing_from_a_sample_without_error():
+    optimizer, parameters = Kalman(), np.ones(3)
+    optimizer.step(parameters, np.array([0.0, 0.0, 0.0]))
+    np.testing.assert_array_equal(parameters, 1)
+    np.testing.assert_array_equal(optimizer.state()["covariance"], np.eye(3))
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"prior": 0}, "prior: expected a number in (0, inf), got 0"),
+    ({"noise": -1}, "noise: expected a number in (0, inf), got -1"),
+    ({"trained": 0}, "trained: expected a whole number >= 1, got 0"),
+    ({"learning_rate": "1"}, "learning_rate: expected a number in (0, inf), got '1'"),
+])
+def test_bad_kalman_settings(settings, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Kalman(**settings)
+
+
+def test_kalman_with_more_trained_parameters_than_there_are():
+    with pytest.raises(ValueError, match="expected at most 2 for trained, as the model has no more parameters, got 3"):
+        Kalman(trained=3).step(np.zeros(2), np.ones(2))
 
 
 @pytest.mark.parametrize("optimizer, settings", [
