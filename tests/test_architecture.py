@@ -17,7 +17,7 @@ ORDER = [
     {"model"},
     {"autoencoder", "gradcheck", "trainer"},
     {"wandb_log", "sweep", "profiles"},
-    {"runs"},
+    {"runs", "challenge"},
     {"plots"},
     {"experiments"},
     {"notebook"},

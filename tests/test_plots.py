@@ -22,6 +22,12 @@ TABLES = RNG.random((2, 3, 2))
 
 # What each public plotting function is called with; a new function without an entry fails the test.
 EXAMPLES = {
+    "plot_frontier": ({"seed 0": [(5, 0.8, False), (17, 0.91, True)], "seed 1": [(5, 0.8, False), (21, 0.92, True)]},
+                      0.91, 0.8),
+    "plot_units": (MASK, [("2-4-1 tanh, 91 %", MASK, RNG.normal(size=(2, 9)), RNG.normal(size=9))] * 2, COUNTRIES),
+    "plot_sample_curves": ({f"method {n}": [(np.arange(60, 900, 20), RNG.random(42))] * 3 for n in range(6)},
+                           0.91, 0.8),
+    "plot_settling": ({"RLS": [(300, 350), (320, 400)], "SGD": [(None, None), (1000, None)]}, 0.91),
     "plot_picture_and_mask": (np.zeros((10, 10, 3), np.uint8), MASK, COUNTRIES),
     "plot_class_balance": ((60, 40), COUNTRIES),
     "plot_map_prediction": (MASK, 1 - MASK, COUNTRIES, "2-4-1 relu"),

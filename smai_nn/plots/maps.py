@@ -18,7 +18,7 @@ def plot_picture_and_mask(image, mask, countries):
     """Show the RGB picture (height, width, 3) and its 0-1 mask (height, width) side by side."""
     figure, axes = new_figure(1, 2, height=4.2)
     axes[0, 0].imshow(image)
-    describe(axes[0, 0], "The picture", COLUMN, ROW, handles=_country_patches(countries), legend="below", columns=2)
+    describe(axes[0, 0], "The picture", COLUMN, ROW, handles=country_patches(countries), legend="below", columns=2)
     axes[0, 1].imshow(mask, cmap="gray_r", vmin=0, vmax=1)
     patches = [Patch(facecolor=c, edgecolor="black", label=f"{i}: {n}")
                for i, (c, n) in enumerate(zip(("white", "black"), countries))]
@@ -75,7 +75,7 @@ def plot_decision_regions(regions, inputs, targets):
 
 def _draw_prediction(axes, mask, predicted, countries, title):
     wrong = predicted != mask
-    patches = _country_patches(countries)
+    patches = country_patches(countries)
     for panel, picture, name in ((axes[0], mask, "Ground truth"), (axes[1], predicted, "Prediction")):
         panel.imshow(picture, cmap=COUNTRY_MAP, vmin=0, vmax=1)
         describe(panel, name if panel is axes[0] else f"Prediction, {1 - wrong.mean():.2%} correct\n{title}",
@@ -89,5 +89,6 @@ def _draw_prediction(axes, mask, predicted, countries, title):
     describe(axes[2], f"Errors over the truth: {int(wrong.sum())} pixels", COLUMN, ROW, handles=errors, legend="below")
 
 
-def _country_patches(countries):
-    return [Patch(color=colour, label=country) for colour, country in zip(COUNTRY_COLOURS, countries)]
+def country_patches(countries, alpha=1.0):
+    """Return a legend's entries for the countries' colours."""
+    return [Patch(color=colour, alpha=alpha, label=country) for colour, country in zip(COUNTRY_COLOURS, countries)]
