@@ -44,7 +44,7 @@ def plot_units(mask, networks, countries):
     `networks` is a list of (title, predicted 0-1 map, weights (2, units), biases (units,)).
     """
     most = max(len(biases) for _, _, _, biases in networks)
-    below = 0.6 + 0.19 * math.ceil((most + 3) / 3)  # inches for the legend, three entries a row
+    below = 0.6 + 0.19 * math.ceil((most + 3) / 2)  # inches for the legend, two entries a row
     figure, axes = new_figure(1, len(networks) + 1, width=4, height=3.95 + below, margins=(0.55, below, 0.1, 0.6))
     height, width = mask.shape
     panels = [("Ground truth", mask, np.empty((2, 0)), np.empty(0)), *networks]
@@ -64,7 +64,7 @@ def plot_units(mask, networks, countries):
                                   label=f"unit {unit + 1}" + ("" if ends is not None else " (outside)")))
         panel.set_xlim(-0.5, width - 0.5)
         panel.set_ylim(height - 0.5, -0.5)
-        describe(panel, title, COLUMN, ROW, handles=handles, legend="below", columns=3)
+        describe(panel, title, COLUMN, ROW, handles=handles, legend="below", columns=2)
         panel.get_legend().get_frame().set_facecolor("#cccccc")
     return figure
 
