@@ -435,7 +435,7 @@ class SampleCurve(Callback):
     `samples` and `accuracies` are lists.
     """
 
-    def __init__(self, x, y, every=5, growth=0.02, averaging=None):
+    def __init__(self, x, y, every=5, growth=0.04, averaging=None):
         self.x, self.y = x, y
         self.every, self.growth = require_integer(every, "every", 1), require_number(growth, "growth", 0, 1)
         self.averaging = None if averaging is None else require_number(averaging, "averaging", 0, 1, high_open=True)

@@ -24,6 +24,17 @@ class Profile:
     learning_rates: tuple
     batch_sizes: tuple
     accumulations: tuple
+    search: dict  # settings of a search for the smallest network, in section 1.5
+    search_seeds: tuple
+    tuning_seeds: tuple  # of the runs that choose settings for the fewest samples
+    tuning_epochs: int
+    sample_rates: dict  # learning rates to choose from
+    sample_width: int  # units of the wide first layer
+    sample_epochs: dict  # caps where early stopping decides
+    sample_seeds: tuple
+    map_hidden: tuple  # networks that are to classify every pixel correctly
+    map_epochs: int
+    map_seeds: tuple
     picture_size: int  # px, of the pictures of section 2
     scaling_epochs: int  # of the runs that compare scalings
     screening_epochs: int  # of the runs that choose two sets of hyperparameters for a closer look
@@ -55,10 +66,14 @@ PROFILES = {
         gradient_seeds=(0, 1, 2, 3, 4), architecture_depths=(1, 2, 3), architecture_widths=(8, 32, 64),
         activations=("relu", "tanh", "sigmoid"), depths=(1, 2, 3, 4, 5, 6), widths=(4, 8, 16, 32, 64, 128),
         learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4),
-        picture_size=256, scaling_epochs=10, screening_epochs=6, screened=(
+        search={}, search_seeds=(0, 1, 2, 3, 4), tuning_seeds=(100, 101, 102, 103), tuning_epochs=8,
+        sample_rates={"sgd": (0.03, 0.1, 0.3), "adam": (0.001, 0.003, 0.01), "wide": (0.001, 0.003, 0.01)},
+        sample_width=1024, sample_epochs={"SGD": 40, "Adam": 40, "Adam, wide": 10, "Adam, wide, averaged": 10},
+        sample_seeds=tuple(range(20)), map_hidden=((12,) * 4, (14,) * 4, (16,) * 4), map_epochs=20_000,
+        map_seeds=(0, 1, 2), picture_size=256, scaling_epochs=10, screening_epochs=6, screened=(
             *(("adam", rate, 128, schedule) for schedule in ("cosine", "constant") for rate in (0.001, 0.003, 0.01)),
             ("adam", 0.003, 512, "cosine"), ("momentum", 0.03, 128, "cosine")),
-        blur_levels=tuple(range(11)), blur_seeds=(0, 1, 2), blur_max_epochs=300,
+        blur_levels=tuple(range(11)), blur_seeds=(0, 1), blur_max_epochs=300,
         digit_bottlenecks=(2, 8, 16, 32, 64), digit_samples=None, digit_epochs=12,
         face_hidden=((128, 64), (256, 128), (256, 128, 64)), face_noises=(0.0, 0.3, 0.6), face_bottlenecks=(8, 32, 128),
         face_seeds=(0, 1, 2, 3, 4), face_epochs=100),
@@ -66,7 +81,11 @@ PROFILES = {
         "quick", seeds=(0, 1), max_epochs=30, xor_seeds=(0, 1), xor_widths=(2, 8), gradient_seeds=(0,),
         architecture_depths=(1, 2), architecture_widths=(8, 32), activations=("relu", "tanh", "sigmoid"),
         depths=(1, 3), widths=(8, 32), learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4),
-        picture_size=64, scaling_epochs=5, screening_epochs=3, screened=(
+        search={"max_parameters": 25, "starts": 24, "closer_starts": 120, "chains": 3, "changes": 4000},
+        search_seeds=(0,), tuning_seeds=(100,), tuning_epochs=2,
+        sample_rates={"sgd": (0.1,), "adam": (0.003,), "wide": (0.003,)}, sample_width=512,
+        sample_epochs={"SGD": 3, "Adam": 3, "Adam, wide": 3, "Adam, wide, averaged": 3}, sample_seeds=(0, 1, 2),
+        map_hidden=((16,) * 4,), map_epochs=600, map_seeds=(0,), picture_size=64, scaling_epochs=5, screening_epochs=3, screened=(
             ("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"), ("momentum", 0.01, 128, "cosine")),
         blur_levels=(0, 2, 10), blur_seeds=(0,), blur_max_epochs=120,
         digit_bottlenecks=(2, 8, 32), digit_samples=4000, digit_epochs=6,

@@ -70,7 +70,7 @@ def text_of(notebook):
                      for cell in notebook.cells for o in cell.get("outputs", []))
 
 
-@pytest.mark.parametrize("section", ["1.1", "1.2", "1.3.1", "1.3.2", "1.4", "2.1", "2.2", "2.3", "2.4", "2.5", "3.1",
+@pytest.mark.parametrize("section", ["1.1", "1.2", "1.3.1", "1.3.2", "1.4", "1.5", "2.1", "2.2", "2.3", "2.4", "2.5", "3.1",
                                      "3.2"])
 def test_section_runs_by_itself_and_without_a_network(section, offline):
     done = run("--profile", "quick", "--section", section)
@@ -96,7 +96,7 @@ def test_the_guard_against_the_network_works(offline):
 def test_list_names_the_sections():
     done = run("--list")
     assert done.returncode == 0
-    for number in ("1.1", "1.2", "1.3", "1.3.1", "1.3.2", "1.4", "2", "2.1", "2.5"):
+    for number in ("1.1", "1.2", "1.3", "1.3.1", "1.3.2", "1.4", "1.5", "2", "2.1", "2.5"):
         assert re.search(rf"^{re.escape(number)} ", done.stdout, re.MULTILINE)
 
 

@@ -221,8 +221,8 @@ class FullMapSetting:
     activation: str = "tanh"
     slope: float = 8.0  # length of the first layer's weight vectors at the start
     learning_rate: float = 0.01  # of Adam, falling to 0 along a cosine
-    batch_size: int = 100
-    max_epochs: int = 3000
+    batch_size: int = 1250
+    max_epochs: int = 20_000
     seed: int = 0
 
     def __post_init__(self):
