@@ -71,7 +71,7 @@ def text_of(notebook):
 
 
 @pytest.mark.parametrize("section", ["1.1", "1.2", "1.3.1", "1.3.2", "1.4", "1.5", "2.1", "2.2", "2.3", "2.4", "2.5", "3.1",
-                                     "3.2"])
+                                     "3.2", "4"])
 def test_section_runs_by_itself_and_without_a_network(section, offline):
     done = run("--profile", "quick", "--section", section)
     assert done.returncode == 0, done.stdout + done.stderr
