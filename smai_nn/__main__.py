@@ -22,6 +22,7 @@ from smai_nn.datasets.sources import ROOT
 from smai_nn.files import save_text
 from smai_nn.profiles import PROFILES
 from smai_nn.runs import RunFolder
+from smai_nn.submission import collect
 
 NOTEBOOK = ROOT / "assignment3.ipynb"
 HEADING = re.compile(r"^#{1,6}\s+(\d+(?:\.\d+)*)\.?\s+(.+)$", re.MULTILINE)
@@ -99,7 +100,8 @@ def main(arguments=None):
                         help="full: all grids and seeds (default); quick: a look in a minute or two")
     parser.add_argument("--section", metavar="N", help="the set-up cell and this section alone, e.g. 1.3")
     parser.add_argument("--list", action="store_true", help="list the sections and end")
-    parser.add_argument("--in-place", action="store_true", help="also replace assignment3.ipynb by the executed copy")
+    parser.add_argument("--in-place", action="store_true",
+                        help="also replace assignment3.ipynb by the executed copy, and runs/submission/ by its runs")
     options = parser.parse_args(arguments)
     if options.in_place and options.section:
         parser.error("--in-place: expected the whole notebook, got one section")
@@ -136,6 +138,7 @@ def main(arguments=None):
         return 1
     if options.in_place:
         save_text(NOTEBOOK, nbformat.writes(notebook) + "\n")
+        print(f"runs/submission/: {collect(folder.path) / 1e6:.1f} MB")
     print(f"Done in {seconds:.0f} s: {shown}/{NOTEBOOK.name}")
     return 0
 

@@ -24,7 +24,6 @@ from smai_nn.plots.style import audit
 from smai_nn.profiles import current_profile
 from smai_nn.runs import DEFAULT_USERNAME, RunFolder, runs_root, username, versions
 
-
 SCOREBOARD = "scoreboard"  # the display that the first pages hold a place for
 RESULTS = {}  # the headline figures so far, by name
 _started = time.perf_counter()
@@ -36,8 +35,8 @@ def start():
     _started = time.perf_counter()
     RESULTS.clear()
     profile = current_profile()
-    record({"notebook.profile": profile.name, "data.border": BorderDataset().source.label, "data.mnist": mnist_summary(),
-            "data.lfw": lfw_summary()})
+    record({"notebook.profile": profile.name, "data.border": BorderDataset().source.label,
+            "data.mnist": mnist_summary(), "data.lfw": lfw_summary()})
     # One BLAS thread here too: these networks are small, and the bits then equal those of a sweep.
     threadpool_limits(limits=1)
     own = username()

@@ -85,7 +85,8 @@ PROFILES = {
         search_seeds=(0,), tuning_seeds=(100,), tuning_epochs=2,
         sample_rates={"sgd": (0.1,), "adam": (0.003,), "wide": (0.003,)}, sample_width=512,
         sample_epochs={"SGD": 3, "Adam": 3, "Adam, wide": 3, "Adam, wide, averaged": 3}, sample_seeds=(0, 1, 2),
-        map_hidden=((16,) * 4,), map_epochs=600, map_seeds=(0,), picture_size=64, scaling_epochs=5, screening_epochs=3, screened=(
+        map_hidden=((16,) * 4,), map_epochs=600, map_seeds=(0,),
+        picture_size=64, scaling_epochs=5, screening_epochs=3, screened=(
             ("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"), ("momentum", 0.01, 128, "cosine")),
         blur_levels=(0, 2, 10), blur_seeds=(0,), blur_max_epochs=120,
         digit_bottlenecks=(2, 8, 32), digit_samples=4000, digit_epochs=6,

@@ -17,7 +17,7 @@ ORDER = [
     {"model"},
     {"autoencoder", "gradcheck", "trainer"},
     {"wandb_log", "sweep", "profiles"},
-    {"runs", "challenge"},
+    {"runs", "challenge", "submission"},
     {"plots"},
     {"experiments"},
     {"notebook"},
@@ -56,7 +56,8 @@ def test_imports_point_to_the_left(path):
 
 
 @pytest.mark.parametrize("library, allowed", [
-    ("matplotlib", {"plots"}), ("wandb", {"wandb_log"}), ("joblib", {"sweep"}), ("PIL", {"datasets", "plots"}),
+    ("matplotlib", {"plots"}), ("wandb", {"wandb_log"}), ("joblib", {"sweep"}),
+    ("PIL", {"datasets", "plots", "submission"}),
     ("torch", set()), ("sklearn", {"datasets", "anomaly", "pca"}), ("pickle", {"files"}),
     ("IPython", {"notebook"}), ("nbclient", {"__main__"})])
 def test_libraries_stay_in_their_rooms(library, allowed):

@@ -10,9 +10,13 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
+from smai_nn import notebook as notebook_tools
 from smai_nn.__main__ import NOTEBOOK, main, sections_of, select
+from smai_nn.files import load_json
+from smai_nn.submission import SUBMISSION
 
 ROOT = Path(__file__).parents[1]
 COMMITTED = nbformat.read(NOTEBOOK, as_version=4)
@@ -70,8 +74,8 @@ def text_of(notebook):
                      for cell in notebook.cells for o in cell.get("outputs", []))
 
 
-@pytest.mark.parametrize("section", ["1.1", "1.2", "1.3.1", "1.3.2", "1.4", "1.5", "2.1", "2.2", "2.3", "2.4", "2.5", "3.1",
-                                     "3.2", "4"])
+@pytest.mark.parametrize("section", ["1.1", "1.2", "1.3.1", "1.3.2", "1.4", "1.5", "2.1", "2.2", "2.3", "2.4", "2.5",
+                                     "3.1", "3.2", "4"])
 def test_section_runs_by_itself_and_without_a_network(section, offline):
     done = run("--profile", "quick", "--section", section)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -166,3 +170,65 @@ def test_source_of_every_graded_thing_is_shown():
                  "get_polynomial", "get_fourier", "scale_columns", "run_reconstruction", "save_reconstruction_gif",
                  "run_digits", "run_detection", "split_pictures", "threshold_from", "detection_scores"):
         assert f"def {name}(" in shown, name
+
+
+@pytest.fixture
+def no_results(monkeypatch):
+    monkeypatch.setattr(notebook_tools, "RESULTS", {})
+
+
+def test_headline_figures_are_kept_as_plain_numbers_and_written_at_once(no_results):
+    notebook_tools.record({"a.b": np.float32(0.5), "n": np.int64(3)})
+    notebook_tools.record({"text": "x", "nothing": None})
+    written = load_json(Path(os.environ["SMAI_RUNS"]) / "results.json")
+    assert written == {"a.b": 0.5, "n": 3, "text": "x", "nothing": None}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [1], True, np.array([1.0])])
+def test_headline_figures_that_are_none(value, no_results):
+    with pytest.raises(ValueError, match="xor.runs: expected a finite number, a text or None, got"):
+        notebook_tools.record({"xor.runs": value})
+
+
+def test_figures_fill_a_text(no_results):
+    notebook_tools.record({"a.b": 1234.5678, "n": 7, "text": "x", "nothing": None})
+    assert notebook_tools.fill("{a.b:,.1f} {n} {text:.3f} {nothing:.2f} {unknown:.1%}") == "1,234.6 7 x never (not run)"
+
+
+def output_of(cell):
+    return "".join(o.get("data", {}).get("text/markdown", "") for o in cell.outputs)
+
+
+def test_scoreboard_and_summary_are_what_results_json_says(monkeypatch):
+    """The cells that make them, run again on the committed file, give the committed text."""
+    monkeypatch.setattr(notebook_tools, "RESULTS", load_json(SUBMISSION / "results.json"))
+    said, rows = [], []
+    names = {"RESULTS": notebook_tools.RESULTS, "fill": notebook_tools.fill, "say": said.append,
+             "show_scoreboard": rows.extend}
+    summary, board = (next(cell for cell in CODE if text in cell.source) for text in ("say(fill(", "show_scoreboard(["))
+    exec(summary.source, names)  # noqa: S102
+    exec(board.source, names)  # noqa: S102
+    (place,) = [cell for cell in CODE if "hold_scoreboard()" in cell.source]
+    assert said[0].strip() == output_of(summary).strip()
+    lines = [line for line in output_of(place).splitlines() if line.startswith("| ")][2:]
+    assert lines == [f"| {what} | {notebook_tools.fill(form)} | {section} |" for what, form, section in rows]
+    assert len(lines) > 10 and "(not run)" not in output_of(place)
+
+
+@pytest.mark.parametrize("sentence, form", [
+    (r"([\d,]+ of [\d,]+)\)\. From the first start", "{xor.successes:,} of {xor.runs:,}"),
+    (r"largest relative error at the best step is (\S+)", "{gradient_check.max_relative_error:.1e}"),
+    (r"the accuracy goes from [\d.]+% to ([\d.]+%)", "{border.best_accuracy:.2%}"),
+    (r"smallest network found is \*\*\S+ .+? with (\d+) parameters", "{challenge.parameters}"),
+    (r"parameters and (\d+) of 2500 pixels", "{challenge.parameters_correct}"),
+    (r"\*\*([\d,]+) samples\*\* on in the median", "{challenge.samples_median:,.0f}"),
+    (r"with \*\*(\d+) hidden neurons\*\*", "{challenge.full_map_neurons}"),
+    (r"\*\*cat\*\*: Fourier ([\d.]+) dB \(k = 25\)", "{reconstruction.cat.fourier25.psnr:.1f}"),
+    (r"BASE from (\S+) at", "{blur.base.0.mse:.1e}"),
+    (r"the \*test\* digits with an MSE of \*\*([\d.]+)\*\*", "{mnist.bottleneck32.test_mse:.5f}"),
+    (r"AUC of \*\*([\d.]+)\*\*", "{lfw.auc_mean:.3f}"),
+])
+def test_what_the_text_says_is_what_results_json_says(sentence, form, monkeypatch):
+    monkeypatch.setattr(notebook_tools, "RESULTS", load_json(SUBMISSION / "results.json"))
+    found = re.search(sentence, text_of(COMMITTED), re.DOTALL)
+    assert found and found[1] == notebook_tools.fill(form)
