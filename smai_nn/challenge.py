@@ -12,13 +12,13 @@ halving):
    share of wrong pixels: away from the border, each pixel counts 0 or 1.
 3. `sharpen`: the output layer is scaled up, which brings the smooth share closer to the true one, and all is fitted
    again.
-4. `hop`: random changes, each followed by a short fit, kept if no pixel or by chance few are lost (basin hopping).
-5. `anneal`: random changes, each judged by the exact number of pixels that are right (simulated annealing).
+4. `anneal`: random changes, each judged by the exact number of pixels that are right (simulated annealing).
 
-All shapes go through the first three, every parameter count on its own, so that the few small shapes get more starts
-than the many large ones. Then, from the fewest parameters on, the best shape of each count that has come close gets
-many more starts and goes through all five; what is hopeless after the third goes no further. The search ends when the
-target is reached.
+All shapes go through the first three, every parameter count on its own, so that the few small shapes get many more
+starts than the many large ones. Then, from the fewest parameters on, the best shape of each count that has come close
+gets many more starts and goes through all four; what is hopeless after the third goes no further. The annealing is a
+matter of chance, so a few networks are annealed at a time, until one reaches the target or all have had their turn.
+The search ends when the target is reached.
 
 **Fewest samples** (`place_first_layer`, `SampleCurve`, with `smai_nn.optim.Kalman`). A wide first layer of steep
 units, whose lines lie everywhere and point everywhere, is left as it is; recursive least squares learns the output
@@ -26,8 +26,7 @@ layer, which is exact: after n samples the network is what a regularised fit to 
 pixel is seen once. `settling_samples` says when an accuracy is reached for good.
 
 Sources: assignment section 1.5. Successive halving: Jamieson and Talwalkar 2016, "Non-stochastic best arm
-identification and hyperparameter optimization". L-BFGS: SciPy's. Basin hopping: Wales and Doye 1997, "Global
-optimization by basin-hopping". Simulated annealing: Kirkpatrick, Gelatt and Vecchi
+identification and hyperparameter optimization". L-BFGS: SciPy's. Simulated annealing: Kirkpatrick, Gelatt and Vecchi
 1983, "Optimization by simulated annealing". Fixed first layers: Rahimi and Recht 2008, "Weighted sums of random
 kitchen sinks".
 """
@@ -55,18 +54,17 @@ class SearchSetting:
     seed: int = 0
     max_parameters: int = 60
     max_depth: int = 4  # hidden layers
-    starts: int = 100  # of every parameter count in the first round, at least two of every shape
+    starts: int = 40  # of the largest parameter count in the first round; more of smaller ones, at least one of a shape
     closer_starts: int = 800  # of a shape that is looked at more closely
-    chains: int = 12  # networks of such a shape that hop
-    hops: int = 60  # of each of these networks; the better half hops twice as often again, and is annealed
+    chains: int = 12  # networks of such a shape that are annealed at most, four at a time
     changes: int = 80_000  # that are tried in an annealing
-    hopeless: float = 0.02  # share of the pixels by which the target may be missed before a network hops
+    hopeless: float = 0.02  # share of the pixels by which the target may be missed before the annealing
 
     def __post_init__(self):
         require_number(self.target, "target", 0, 1)
         require_number(self.hopeless, "hopeless", 0, 1)
         require_integer(self.seed, "seed", 0)
-        for name in ("max_depth", "starts", "closer_starts", "chains", "hops", "changes"):
+        for name in ("max_depth", "starts", "closer_starts", "chains", "changes"):
             require_integer(getattr(self, name), name, 1)
         require_integer(self.max_parameters, "max_parameters", SMALLEST)
 
@@ -200,7 +198,8 @@ def fit(model, x, y, iterations):
 
 # The stages. Each is a function of one tuple, so that it can be sent to another process.
 
-QUICK_ITERATIONS, QUARTER_ITERATIONS, ALL_ITERATIONS, SHARP_ITERATIONS, HOP_ITERATIONS = 15, 45, 300, 150, 50
+QUICK_ITERATIONS, QUARTER_ITERATIONS, ALL_ITERATIONS, SHARP_ITERATIONS = 15, 45, 300, 150
+AT_A_TIME = 4  # networks that are annealed, whatever the number of workers
 
 
 def explore(task):
@@ -254,29 +253,6 @@ def sharpen(task, times=4, factor=1.6):
     return max(steps, key=lambda step: step.correct)
 
 
-def hop(task, size=0.2, tolerance=2.0):
-    """Return the Candidate after so many hops: relative changes of all parameters by `size`, then a short fit.
-
-    A hop that loses pixels is followed if an exponential number of mean `tolerance` is at least the loss.
-    """
-    dataset, candidate, hops = task
-    rng = np.random.default_rng((*candidate.entropy, len(candidate.stages)))
-    model, samples = candidate.model(), 0
-    values, correct, best = model.parameters.copy(), candidate.correct, candidate
-    for _ in range(hops):
-        model.parameters = values + size * _scale(values) * rng.standard_normal(values.size)
-        samples += fit(model, dataset.inputs, dataset.targets, HOP_ITERATIONS)[0]
-        now = correct_pixels(model, dataset)
-        if now >= correct - rng.exponential(tolerance):
-            values, correct = model.parameters.copy(), now
-        if now > best.correct:
-            best = candidate.after(f"best of {hops} hops", model, dataset)
-    stage = best.stages[-1]
-    if best is candidate:
-        stage = dataclasses.replace(stage, what=f"{hops} hops in vain")
-    return dataclasses.replace(candidate, stages=(*candidate.stages, dataclasses.replace(stage, samples=samples)))
-
-
 def anneal(task, temperature=2.0, touched=0.4):
     """Return the Candidate after so many random changes of a share `touched` of its parameters.
 
@@ -287,14 +263,15 @@ def anneal(task, temperature=2.0, touched=0.4):
     rng = np.random.default_rng((*candidate.entropy, len(candidate.stages)))
     model = candidate.model()
     values, correct = model.parameters.copy(), candidate.correct
-    best, most = values, correct
+    scale, best, most = _scale(values), values, correct
     for number in range(changes):
         size = 10 ** rng.uniform(-3.5, -1)
-        step = size * _scale(values) * rng.standard_normal(values.size) * (rng.random(values.size) < touched)
+        step = size * scale * rng.standard_normal(values.size) * (rng.random(values.size) < touched)
         model.parameters = values + step
         now = correct_pixels(model, dataset)
         if now >= correct or rng.random() < math.exp((now - correct) / (temperature * (1 - number / changes))):
             values, correct = model.parameters.copy(), now
+            scale = _scale(values)
             if now > most:
                 best, most = values, now
     model.parameters = best
@@ -372,8 +349,10 @@ def search_smallest(dataset, setting, *, workers=-1, progress=True):
         """Give every shape its first starts; the best of every parameter count go on."""
         shapes = shapes_up_to(setting.max_parameters, setting.max_depth)
         alike = collections.Counter(map(count_parameters, shapes))
-        tasks = [task for hidden in shapes
-                 for task in new_starts(hidden, max(2, math.ceil(setting.starts / alike[count_parameters(hidden)])))]
+        tasks = []
+        for hidden in shapes:
+            count = count_parameters(hidden)
+            tasks += new_starts(hidden, math.ceil(setting.starts * setting.max_parameters / count / alike[count]))
         found = sweep(explore, tasks, "all shapes: explore")
         found = sweep(refine, [(c,) for c in best_of_each_count(found, 4, least_loss)], "all shapes: refine")
         sweep(sharpen, [(c,) for c in best_of_each_count(found, 1)], "all shapes: sharpen")
@@ -385,12 +364,11 @@ def search_smallest(dataset, setting, *, workers=-1, progress=True):
         found = sweep(explore, new_starts(hidden, setting.closer_starts), f"{name}: explore")
         found = sweep(refine, [(c,) for c in best_of(found, 12 * chains, least_loss)], f"{name}: refine")
         found = sweep(sharpen, [(c,) for c in best_of(found, 4 * chains)], f"{name}: sharpen")
-        found = [c for c in found if c.correct >= needed - setting.hopeless * len(dataset)]
-        half = math.ceil(chains / 2)
-        for stage, kept, effort in ((hop, chains, setting.hops), (hop, half, 2 * setting.hops),
-                                    (anneal, half, setting.changes)):
-            if not any(c.correct >= needed for c in found):
-                found = sweep(stage, [(c, effort) for c in best_of(found, kept)], f"{name}: {stage.__name__}")
+        ready = best_of([c for c in found if c.correct >= needed - setting.hopeless * len(dataset)], chains)
+        for first in range(0, len(ready), AT_A_TIME):
+            if any(c.correct >= needed for c in found):
+                break
+            found = sweep(anneal, [(c, setting.changes) for c in ready[first:first + AT_A_TIME]], f"{name}: anneal")
         note(name, 1, setting.closer_starts)
 
     look_at_all()

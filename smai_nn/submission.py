@@ -1,9 +1,10 @@
 """What of an execution is committed beside the notebook: runs/submission/, at most 25 MB of its folder.
 
-In full: `results.json`, the figures and the GIFs, every run's settings and metrics, and the searches of section 1.5
-with all checkpoints. Of all other files first the pictures, then the arrays, the smallest first, as long as there is
-room. Left out are W&B's records, which repeat the others, each run's loss plot, which its history draws again, and the
-pictures of every epoch, which the GIFs show. `contents.json` counts the files of each kind, here and in the execution.
+In full: `results.json`, the figures and the GIFs, every run's settings and metrics, the searches of section 1.5 with
+all checkpoints, and the final parameters of the runs on the border. As long as there is room, these runs' maps and loss
+plots, then other runs' pictures, then arrays, the smallest first. Left out are W&B's records, which repeat the others,
+and the pictures of every epoch, which the GIFs show. `contents.json` counts the files of each kind, here and in the
+execution.
 """
 
 import collections
@@ -18,8 +19,9 @@ from smai_nn.datasets.sources import ROOT
 from smai_nn.files import save_json
 
 SUBMISSION = ROOT / "runs" / "submission"
-LIMIT = 24_500_000  # bytes, a little less than 25 MB: folders take room too
-LEFT_OUT = ("loss-", "frames", "checkpoint", "assignment3", "contents")  # how these files' names begin
+LIMIT = 24_900_000  # bytes, a little less than 25 MB: folders take room too
+LEFT_OUT = ("frames", "checkpoint", "assignment3", "contents")  # how these files' names begin
+BORDER = "-border-"  # in the names of these runs' folders
 ALWAYS = ("settings.json", "metrics.json", "results.json", "ancestors.json", "shapes.json")
 
 
@@ -65,11 +67,11 @@ def collect(execution, destination=SUBMISSION, limit=LIMIT):
 
 
 def _order(path, execution):
-    """Return the turn of a file: 0 what is always kept, then pictures, then arrays."""
+    """Return the turn of a file: 0 what is always kept, then the border's pictures, other pictures, arrays."""
     run = path.relative_to(execution).parts[0]
-    if path.name in ALWAYS or run == "figures" or "-search-s" in run:
+    if path.name in ALWAYS or run == "figures" or "-search-s" in run or (BORDER in run and path.stem == "parameters"):
         return 0
-    return 1 if path.suffix == ".png" else 2
+    return 3 if path.suffix != ".png" else 1 if BORDER in run else 2
 
 
 def _kind(path):
@@ -82,10 +84,13 @@ def _kind(path):
 
 
 def _smaller(path, execution):
-    """Return a file's bytes; a run's picture with 64 colours, which is enough for maps and takes a third."""
+    """Return a file's bytes; figures packed tighter, runs' pictures with 64 or 16 colours, which is enough."""
     content = path.read_bytes()
-    if path.suffix != ".png" or path.parent == execution / "figures":
+    if path.suffix != ".png":
         return content
+    picture = Image.open(path).convert("RGB")
+    if path.parent != execution / "figures":
+        picture = picture.quantize(64 if path.name.startswith("reconstruction") else 16, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    Image.open(path).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(buffer, format="png", optimize=True)
+    picture.save(buffer, format="png", optimize=True)
     return min(content, buffer.getvalue(), key=len)

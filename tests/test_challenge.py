@@ -22,7 +22,6 @@ from smai_nn.challenge import (
     explore,
     fit,
     frontier,
-    hop,
     place_first_layer,
     refine,
     search_smallest,
@@ -47,7 +46,7 @@ from smai_nn.files import load_json
 from smai_nn.metrics import accuracy
 from smai_nn.runs import RunFolder, runs_root
 
-QUICK = SearchSetting(max_parameters=17, max_depth=2, starts=20, closer_starts=40, chains=3, hops=3, changes=200)
+QUICK = SearchSetting(max_parameters=17, max_depth=2, starts=20, closer_starts=40, chains=3, changes=200)
 
 
 def dataset_of(mask, tmp_path, name="border.png"):
@@ -148,7 +147,7 @@ def test_every_stage_follows_from_its_ancestor_and_none_loses_pixels_after_the_f
     found = explore((wedge_map, (3,), [(0, i) for i in range(8)]))
     assert len(found) == 2
     candidate = refine((wedge_map, found[0]))
-    for stage, more in ((sharpen, ()), (hop, (4,)), (anneal, (200,))):
+    for stage, more in ((sharpen, ()), (anneal, (200,))):
         after = stage((wedge_map, candidate, *more))
         assert after.stages[:-1] == candidate.stages or after is candidate
         assert after.correct >= candidate.correct

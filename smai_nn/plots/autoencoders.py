@@ -1,11 +1,12 @@
 """Figures of section 3: pictures and their reconstructions, latent spaces, errors, ROC and precision-recall curves."""
 
+import itertools
+
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.patheffects import withStroke
 
 from smai_nn.plots.images import bar_beside
 from smai_nn.plots.maps import COLUMN, ROW
@@ -96,14 +97,32 @@ def plot_latents(panels, labels):
         for label, colour, marker in zip(np.unique(labels), CLASS_COLOURS, CLASS_MARKERS):
             own = points[labels == label]
             panel.scatter(*own.T, s=9, color=colour, marker=marker, alpha=0.6, linewidths=0)
-            panel.text(*np.median(own, axis=0), str(label), fontsize=11, weight="bold", ha="center", va="center",
-                       path_effects=[withStroke(linewidth=3, foreground="white")])
             legend_marks.append(Line2D([], [], color=colour, marker=marker, linestyle="", label=str(label)))
         low, high = np.percentile(points, (0.5, 99.5), axis=0)
         room = 0.12 * (high - low)
         panel.set(xlim=(low[0] - room[0], high[0] + room[0]), ylim=(low[1] - room[1], high[1] + room[1]))
+        classes = np.unique(labels)
+        medians = np.array([np.median(points[labels == label], axis=0) for label in classes])
+        for label, (x, y) in zip(classes, _apart(medians / (high - low), 0.06) * (high - low)):
+            panel.text(x, y, str(label), fontsize=11, weight="bold", ha="center", va="center", color="black",
+                       bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black",
+                             "linewidth": 0.5, "alpha": 0.9})
         describe(panel, title, f"{name} 1", f"{name} 2", handles=legend_marks, legend="below", columns=5)
     return figure
+
+
+def _apart(points, distance):
+    """Return points (n, 2) moved as little as it takes until no two of them are closer than `distance`."""
+    points = points.copy()
+    for _ in range(100):
+        for i, j in itertools.combinations(range(len(points)), 2):
+            gap = points[j] - points[i]
+            length = np.hypot(*gap)
+            if length < distance:
+                push = (distance - length) / 2 * (gap / length if length else np.array([1.0, 0.0]))
+                points[i] -= push
+                points[j] += push
+    return points
 
 
 def plot_crops(mean_picture, crops, areas, chosen, shares, title):

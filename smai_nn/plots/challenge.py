@@ -117,12 +117,17 @@ def plot_settling(methods, target):
             values = [run[column] for run in runs if run[column] is not None]
             panel.scatter(values, np.full(len(values), place + shift), s=14, marker=marker, color=colour, alpha=0.5,
                           linewidth=0)
+            if len(values) < len(runs):
+                panel.text(0.985, place + shift, f"{len(runs) - len(values)} of {len(runs)} never", fontsize=7.5,
+                           color=BLUE, ha="right", va="center", transform=panel.get_yaxis_transform())
             if 2 * len(values) > len(runs):  # else the median is "never"
                 median = np.median([math.inf if run[column] is None else run[column] for run in runs])
                 panel.plot([median] * 2, [place + shift - 0.12, place + shift + 0.12], color=BLACK, linewidth=2)
     panel.set_yticks(range(len(methods)), methods)
     panel.set_ylim(len(methods) - 0.4, -0.9)
     plain_log_scale(panel.xaxis, "{x:,.0f}")
+    low, high = panel.get_xlim()
+    panel.set_xlim(low, high * (high / low) ** 0.2)  # room for what is never
     panel.grid(alpha=0.25, axis="x")
     handles = [Line2D([], [], linestyle="none", marker=marker, color=colour, label=label)
                for label, marker, colour, _ in kinds] + [Line2D([], [], color=BLACK, linewidth=2, label="median")]

@@ -48,7 +48,7 @@ def describe(axes, title, x_label, y_label, *, handles=None, legend="best", colu
     `legend` is a matplotlib location, or "below" for a legend under the panel, where it hides
     nothing; `handles` replaces the labelled artists; `tick_lines` is how many lines the x-axis's tick labels have.
     """
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=10, y=1)  # without y, it is looked for anew in every drawing
     axes.set_xlabel(x_label, fontsize=9)
     axes.set_ylabel(y_label, fontsize=9)
     axes.tick_params(labelsize=8)

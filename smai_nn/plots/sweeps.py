@@ -48,8 +48,8 @@ def plot_convergence_costs(batch_sizes, accumulations, learning_rates, tables, n
         panel.set_xticks(range(len(accumulations)), accumulations)
         panel.set_yticks(range(len(batch_sizes)), batch_sizes)
         panel.plot([], [], "s", color="gray", label="median over seeds")
-        describe(panel, f"{name[0].upper()}{name[1:]}, learning rate {rate:g}", "grad_accumulation_steps", "batch_size",
-                 legend="below")
+        title = f"{name[0].upper()}{name[1:]},\nlearning rate {rate:g}"
+        describe(panel, title, "grad_accumulation_steps", "batch_size", legend="below")
     colour_bar(figure, picture, axes[0, :].tolist(), name)
     return figure
 
