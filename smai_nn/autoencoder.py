@@ -25,6 +25,11 @@ class MLPAutoencoder:
 
     `model` is the whole network, to be trained on (x, x) with MSE by a Trainer; `encoder` and `decoder` are Models of
     its two halves, which always have its current values, since their parameters are the same memory.
+
+    >>> autoencoder = MLPAutoencoder(784, hidden=(64, 32), bottleneck=8)
+    >>> latent = autoencoder.encode(np.zeros((5, 784), np.float32))
+    >>> latent.shape, autoencoder.decode(latent).shape
+    ((5, 8), (5, 784))
     """
 
     def __init__(self, input_width, hidden=(256, 128), bottleneck=32, *, activation=ReLU, output_activation=Identity,

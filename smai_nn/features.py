@@ -142,6 +142,10 @@ class Modular_Dataloader:
     `image`, the target as uint8, of the shape `image_shape`: (size, size, 3) for RGB, (size, size) for Gray;
     `source`, a DataSource; `notes`, what was done to the picture and what to know, a list of texts.
     Raises FileNotFoundError, or ValueError for a bad file or option.
+
+    >>> loader = Modular_Dataloader("smiley.png", "Gray", "Fourier", freq=5, size=32)
+    >>> loader.features.shape, loader.targets.shape, len(loader)
+    ((1024, 21), (1024, 1), 8)
     """
 
     def __init__(self, img_path, image_type, method, order=5, freq=10, *, size=256, batch_size=128, rng=None):

@@ -16,6 +16,12 @@ def numerical_gradient(model, x, y, epsilon=1e-5):
 
     Entry i is (L(theta + epsilon e_i) - L(theta - epsilon e_i)) / (2 epsilon). The parameters are
     restored bit by bit. Meant for float64 models. Raises ValueError for epsilon <= 0.
+
+    >>> from smai_nn import Identity, Linear, Model
+    >>> model = Model([Linear(1, 1, Identity)], "mse")
+    >>> model.parameters = np.array([2.0, 0.0])  # predicts 2 x; the loss is (2 x - y)^2
+    >>> numerical_gradient(model, np.array([[3.0]]), np.array([[5.0]])).round(6)
+    array([6., 2.])
     """
     epsilon = require_number(epsilon, "epsilon", 0, np.inf, low_open=True, high_open=True)
     parameters, gradient = model.parameters, np.empty(model.parameter_count)

@@ -30,6 +30,11 @@ class Linear:
     After a forward pass: `input`, `pre_activation`, `output`. After backward passes:
     `weight_gradients` and `bias_gradients`, cumulative until `zero_grad()`.
     Source: assignment section 1.2, item 1.
+
+    >>> from smai_nn import Tanh
+    >>> layer = Linear(2, 3, Tanh, rng=np.random.default_rng(0))
+    >>> layer.forward(np.zeros((5, 2))).shape, layer.weights.shape, layer.biases.shape
+    ((5, 3), (2, 3), (3,))
     """
 
     def __init__(self, in_width, out_width, activation, *, rng=None, dtype=np.float64):

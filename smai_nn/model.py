@@ -36,6 +36,14 @@ class Model:
 
     `parameters` and `gradients` are flat 1-D arrays of length `parameter_count`: the first
     layer's weights row by row, its biases, the next layer's weights, and so on.
+
+    >>> from smai_nn import Identity, Tanh
+    >>> model = Model([Linear(2, 4, Tanh), Linear(4, 1, Identity)], "mse", SGD(0.1))
+    >>> x, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[0.0], [1.0]])
+    >>> before = model.train(x, y)  # accumulates the gradient, changes no parameter
+    >>> model.update()  # applies it, and zeroes it
+    >>> model.evaluate(x, y) < before, model.parameter_count, model.predict(x).shape
+    (True, 17, (2, 1))
     """
 
     def __init__(self, layers, loss="mse", optimizer=None):

@@ -91,6 +91,12 @@ class Momentum(Optimizer):
 
     Source: Polyak 1964; in this form Sutskever et al. 2013, "On the importance of initialization
     and momentum in deep learning".
+
+    >>> parameters, optimizer = np.array([1.0]), Momentum(0.1, momentum=0.5)
+    >>> for _ in range(2):  # v is 2, then 0.5 * 2 + 2
+    ...     optimizer.step(parameters, np.array([2.0]))
+    >>> parameters.round(12)
+    array([0.5])
     """
 
     MEMORY = ("velocity",)
@@ -112,6 +118,9 @@ class Adam(Optimizer):
     m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t) correct for the start at zero. The memory
     holds m / (1 - beta1) and v / (1 - beta2), which saves two operations a step; the factors move
     into the step size and epsilon. Source: Kingma and Ba 2015, algorithm 1 and the end of section 2.
+
+    >>> parameters = np.zeros(2); Adam(0.001).step(parameters, np.array([5.0, -0.2])); parameters.round(6)
+    array([-0.001,  0.001])
     """
 
     MEMORY = ("first_moment", "second_moment")
@@ -156,6 +165,14 @@ class Kalman(Optimizer):
 
     Source: Kalman 1960; for networks Singhal and Wu 1989, "Training multilayer perceptrons with the extended Kalman
     algorithm".
+
+    >>> from smai_nn import Identity, Linear, Model
+    >>> model = Model([Linear(1, 1, Identity)], "mse", Kalman(prior=100, noise=1e-6))
+    >>> for x in (0.0, 1.0):  # two samples of y = 3 x + 1, each seen once
+    ...     loss = model.train(np.array([[x]]), np.array([[3 * x + 1]]))
+    ...     model.update()
+    >>> model.parameters.round(4)
+    array([3., 1.])
     """
 
     MEMORY = ("covariance",)

@@ -25,7 +25,14 @@ from smai_nn.model import NonFiniteLossError
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Settings of one training run; raises ValueError for one out of range."""
+    """Settings of one training run; raises ValueError for one out of range.
+
+    >>> TrainConfig(batch_size=64).patience
+    10
+    >>> TrainConfig(batch_size=0)
+    Traceback (most recent call last):
+    ValueError: batch_size: expected a whole number >= 1, got 0
+    """
 
     batch_size: int = 32  # samples in one call of Model.train
     grad_accumulation_steps: int = 1  # calls of Model.train before one Model.update
@@ -98,7 +105,13 @@ class History:
 
 
 class Callback:
-    """Base of what may look on while training, and stop it with `trainer.stop(reason)`."""
+    """Base of what may look on while training, and stop it with `trainer.stop(reason)`.
+
+    >>> class StopWhenGoodEnough(Callback):
+    ...     def on_epoch_end(self, trainer):
+    ...         if trainer.history.epoch_loss[-1] < 0.01:
+    ...             trainer.stop("good enough")
+    """
 
     def on_batch_end(self, trainer):
         """Called after every Model.train and the update that may follow it."""
@@ -113,6 +126,14 @@ class Trainer:
     Parameters: `model`; `config`, a TrainConfig; `rng`, the Generator that shuffles (required);
     `callbacks`, a list of Callback; `checkpoint_path`, where checkpoints go, if any.
     While training, `trainer.history` grows, with `trainer.samples` the data points seen so far.
+
+    >>> from smai_nn import Adam, Linear, Model, Sigmoid, Tanh
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0], [1], [1], [0]])  # XOR
+    >>> model = Model([Linear(2, 8, Tanh, rng=rng), Linear(8, 1, Sigmoid, rng=rng)], "bce", Adam(0.05))
+    >>> history = Trainer(model, TrainConfig(batch_size=4, max_epochs=200, patience=None), rng=rng).fit(x, y)
+    >>> history.epochs, history.samples, float(history.epoch_accuracy[-1])
+    (200, 800, 1.0)
     """
 
     def __init__(self, model, config, *, rng, callbacks=(), checkpoint_path=None):

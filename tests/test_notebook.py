@@ -221,20 +221,73 @@ def test_scoreboard_and_summary_are_what_results_json_says(monkeypatch):
     assert len(lines) > 10 and "(not run)" not in output_of(place)
 
 
-@pytest.mark.parametrize("sentence, form", [
+SENTENCES = [  # (how the text says it, how results.json does)
     (r"([\d,]+ of [\d,]+)\)\. From the first start", "{xor.successes:,} of {xor.runs:,}"),
     (r"largest relative error at the best step is (\S+)", "{gradient_check.max_relative_error:.1e}"),
+    (r"Over all (\d+) runs of this section", "{border.runs}"),
     (r"the accuracy goes from [\d.]+% to ([\d.]+%)", "{border.best_accuracy:.2%}"),
+    (r"parameters, median accuracy\s([\d.]+%)", "{border.best_median_accuracy:.2%}"),
+    (r"smallest network found is \*\*(\S+ .+?) with \d+ parameters", "{challenge.parameters_network}"),
     (r"smallest network found is \*\*\S+ .+? with (\d+) parameters", "{challenge.parameters}"),
     (r"parameters and (\d+) of 2500 pixels", "{challenge.parameters_correct}"),
+    (r"Goal 1: (\d+) independent searches", "{challenge.parameters_searches}"),
+    (r"(\d+) of \d+ searches reach 91%, with", "{challenge.parameters_search_successes}"),
+    (r"With \*\*(\w+)\*\* \(", "{challenge.samples_method}"),
     (r"\*\*([\d,]+) samples\*\* on in the median", "{challenge.samples_median:,.0f}"),
+    (r"it first gets there after\s([\d,]+)", "{challenge.samples_first_crossing_median:,.0f}"),
+    (r"in the same order is ([\d,]+): the network", "{challenge.samples_limit:,.0f}"),
+    (r"\| RLS \| 2-\d+-1 \|(?: [^|]+\|){3} ([\d,]+)", "{challenge.samples_until_early_stopping_median:,.0f}"),
     (r"with \*\*(\d+) hidden neurons\*\*", "{challenge.full_map_neurons}"),
-    (r"\*\*cat\*\*: Fourier ([\d.]+) dB \(k = 25\)", "{reconstruction.cat.fourier25.psnr:.1f}"),
-    (r"BASE from (\S+) at", "{blur.base.0.mse:.1e}"),
+    (r"\d+ parameters for [\d.]+%, \d+ for ([\d.]+%)\.", "{challenge.full_map_accuracy:.2%}"),
     (r"the \*test\* digits with an MSE of \*\*([\d.]+)\*\*", "{mnist.bottleneck32.test_mse:.5f}"),
+    (r"bottleneck of \d+ tells (.+?) from all others", "{lfw.normal}"),
     (r"AUC of \*\*([\d.]+)\*\*", "{lfw.auc_mean:.3f}"),
-])
+    (r"bootstrap intervals reach from ([\d.]+ to [\d.]+)", "{lfw.auc_ci_low:.3f} to {lfw.auc_ci_high:.3f}"),
+    (r"PCAs on the same pixels in (\d+ of \d+) seeds", "{lfw.seeds_ahead_of_pca} of {lfw.seeds}"),
+    (r"PCA has .* ([\d.]+) with 128\.\n", "{lfw.pca_auc:.3f}"),
+    (r"on the whole picture has an AUC of ([\d.]+),", "{lfw.whole_picture_auc:.3f}"),
+]
+COLUMNS = [  # (how a table's caption begins, the form of a figure's name for a row, column, form)
+    ("smiley, 256x256", "reconstruction.smiley.{method}.mse", "final inference loss (MSE)", ".2e"),
+    ("smiley, 256x256", "reconstruction.smiley.{method}.psnr", "PSNR (dB)", ".2f"),
+    ("cat, 256x256", "reconstruction.cat.{method}.mse", "final inference loss (MSE)", ".2e"),
+    ("cat, 256x256", "reconstruction.cat.{method}.psnr", "PSNR (dB)", ".2f"),
+    ("Targets and losses", "blur.base.{blur}.mse", "BASE loss", ".2e"),
+    ("Targets and losses", "blur.fourier.{blur}.mse", "FOURIER loss", ".2e"),
+    ("MSE per pixel", "mnist.bottleneck{bottleneck}.test_mse", "test MSE", ".5f"),
+    ("MSE per pixel", "mnist.pca{bottleneck}.test_mse", "PCA's test MSE", ".5f"),
+    *(("The best model", f"lfw.{name.replace(' ', '_')}", name, ".4f")
+      for name in ("precision", "recall", "f1", "balanced accuracy")),
+]
+
+
+@pytest.mark.parametrize("sentence, form", SENTENCES)
 def test_what_the_text_says_is_what_results_json_says(sentence, form, monkeypatch):
     monkeypatch.setattr(notebook_tools, "RESULTS", load_json(SUBMISSION / "results.json"))
-    found = re.search(sentence, text_of(COMMITTED), re.DOTALL)
+    found = re.search(sentence, text_of(COMMITTED))
     assert found and found[1] == notebook_tools.fill(form)
+
+
+def committed_table(caption):
+    """Return the rows, dicts of texts, of the table whose caption begins so."""
+    lines = re.search(rf"^\*\*{re.escape(caption)}[^\n]*\n\n((?:\|.*\n?)+)", text_of(COMMITTED), re.MULTILINE)[1]
+    header, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines.strip().splitlines())
+    return [dict(zip([name.lower() for name in header], row)) for row in rows]
+
+
+@pytest.mark.parametrize("caption, name, column, form", COLUMNS)
+def test_what_the_tables_say_is_what_results_json_says(caption, name, column, form):
+    results = load_json(SUBMISSION / "results.json")
+    rows = committed_table(caption)
+    for row in rows if "{" in name else rows[:1]:
+        key = name.format(**{column: text.lower().replace(" ", "") for column, text in row.items() if column.isalpha()})
+        assert row[column.lower()] == format(results[key], form), key
+
+
+def test_every_figure_of_results_json_is_looked_for_in_the_notebook():
+    patterns = [re.escape(key) for _, form in SENTENCES for key in re.findall(r"{([\w.]+)", form)]
+    patterns += [re.sub(r"{\w+}", r"\\w+", name.replace(".", r"\.")) for _, name, _, _ in COLUMNS]
+    elsewhere = r"notebook\..+|data\..+"  # the scoreboard, and the table of the set-up cell
+    unknown = [key for key in load_json(SUBMISSION / "results.json")
+               if not re.fullmatch("|".join([elsewhere, *patterns]), key)]
+    assert unknown == []

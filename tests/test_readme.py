@@ -1,5 +1,6 @@
 """The README: its example runs, and its commands are what CI and the package offer."""
 
+import json
 import re
 import subprocess
 import sys
@@ -43,6 +44,14 @@ def test_every_file_that_it_names_exists():
     for name in re.findall(r"\]\(([^)#]+)\)|`(tests/[\w/.]+|data/[\w.]+)`", README):
         path = name[0] or name[1]
         assert path.startswith("http") or (ROOT / path).exists(), path
+
+
+def test_its_results_are_the_scoreboard_of_the_committed_notebook():
+    table = re.search(r"\| result \| measured \| section \|\n\|[^\n]+\n((?:\|.*\n)+)", README)[1].splitlines()
+    notebook = json.loads((ROOT / "assignment3.ipynb").read_text())
+    outputs = (output for cell in notebook["cells"] for output in cell.get("outputs", []))
+    board = "".join("".join(o.get("data", {}).get("text/markdown", "")) + "\n" for o in outputs).splitlines()
+    assert len(table) > 8 and [row for row in table if row not in board] == []
 
 
 def test_all_options_of_the_runner_are_explained():
