@@ -54,7 +54,7 @@ class SearchSetting:
     seed: int = 0
     max_parameters: int = 60
     max_depth: int = 4  # hidden layers
-    starts: int = 40  # of the largest parameter count in the first round; more of smaller ones, at least one of a shape
+    starts: int = 140  # of a parameter count up to 20 in the first round; of a larger one fewer, but one of each shape
     closer_starts: int = 800  # of a shape that is looked at more closely
     chains: int = 12  # networks of such a shape that are annealed at most, four at a time
     changes: int = 80_000  # that are tried in an annealing
@@ -199,11 +199,12 @@ def fit(model, x, y, iterations):
 # The stages. Each is a function of one tuple, so that it can be sent to another process.
 
 QUICK_ITERATIONS, QUARTER_ITERATIONS, ALL_ITERATIONS, SHARP_ITERATIONS = 15, 45, 300, 150
+FEW = 20  # parameters: the more than these a network has, the less its shape is worth
 AT_A_TIME = 4  # networks that are annealed, whatever the number of workers
 
 
 def explore(task):
-    """Return the Candidates of the best quarter of a shape's starts, fitted to a quarter of the pixels."""
+    """Return the Candidates of a shape's starts, fitted to a quarter of the pixels; of many, the best quarter."""
     dataset, hidden, entropies = task
     rows = np.arange(len(dataset)).reshape(dataset.mask.shape)[::2, ::2].ravel()
     x, y = dataset.inputs[rows], dataset.targets[rows]
@@ -213,7 +214,7 @@ def explore(task):
         return candidate.after(f"{iterations} iterations on a quarter", model, dataset, *fit(model, x, y, iterations))
 
     found = [fitted(draw_start(dataset, hidden, entropy), QUICK_ITERATIONS) for entropy in entropies]
-    return [fitted(c, QUARTER_ITERATIONS) for c in best_of(found, math.ceil(len(found) / 4), least_loss)]
+    return [fitted(c, QUARTER_ITERATIONS) for c in best_of(found, len(found) // 4, least_loss)] or found
 
 
 def draw_start(dataset, hidden, entropy):
@@ -352,7 +353,7 @@ def search_smallest(dataset, setting, *, workers=-1, progress=True):
         tasks = []
         for hidden in shapes:
             count = count_parameters(hidden)
-            tasks += new_starts(hidden, math.ceil(setting.starts * setting.max_parameters / count / alike[count]))
+            tasks += new_starts(hidden, math.ceil(setting.starts * min(1, FEW / count) ** 2 / alike[count]))
         found = sweep(explore, tasks, "all shapes: explore")
         found = sweep(refine, [(c,) for c in best_of_each_count(found, 4, least_loss)], "all shapes: refine")
         sweep(sharpen, [(c,) for c in best_of_each_count(found, 1)], "all shapes: sharpen")
@@ -468,7 +469,9 @@ def smoother_accuracies(dataset, order, counts, width):
     """
     order = np.asarray(order)[:max(counts)]
     x, labels = dataset.inputs.astype(np.float64), 2.0 * dataset.targets[:, 0] - 1
-    squares = np.square(x[:, None, :] - x[None, order, :]).sum(axis=-1)
-    nearest = squares.min(axis=1, keepdims=True)  # far from all samples, only ratios of weights count
-    votes = np.cumsum(np.exp((nearest - squares) / (2 * width ** 2)) * labels[order], axis=1)
-    return [float(np.mean((votes[:, n - 1] > 0) == (labels > 0))) for n in counts]
+    squares = sum(np.square(axis - axis[order, None]) for axis in x.T)  # (samples, pixels)
+    squares -= squares.min(axis=0)  # far from all samples, only ratios of weights count
+    votes = np.exp(np.divide(squares, -2 * width ** 2, out=squares), out=squares)
+    votes *= labels[order, None]
+    np.cumsum(votes, axis=0, out=votes)
+    return [float(np.mean((votes[n - 1] > 0) == (labels > 0))) for n in counts]

@@ -17,7 +17,7 @@ from smai_nn.linear import Linear
 from smai_nn.losses import BCE, LOSSES, Loss
 from smai_nn.optim import SGD, Optimizer
 
-INFERENCE_ROWS = 4096  # rows that `predict` handles at a time, to stay in the cache
+INFERENCE_ROWS = 512  # rows that `predict` handles at a time, to stay in the cache
 
 
 class NonFiniteLossError(ValueError):

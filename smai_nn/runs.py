@@ -12,6 +12,7 @@ Source: assignment section 1.2, item 4.
 """
 
 import datetime
+import functools
 import os
 import platform
 import re
@@ -43,6 +44,7 @@ def runs_root():
     return Path(os.environ.get("SMAI_RUNS") or ROOT / "runs")
 
 
+@functools.cache
 def versions():
     """Return the versions of Python and of the packages that results depend on, a dict of strings."""
     names = ("numpy", "scikit-learn", "matplotlib", "pillow", "joblib", "wandb")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from smai_nn import MSE, Adam, Callback, Linear, Model, ReLU, Tanh, TrainConfig, wandb_log
-from smai_nn.experiments.border import BorderSetting, run_border
+from smai_nn.experiments.border import BorderSetting, run_border, run_missing, vary
 from smai_nn.experiments.recording import train_and_save
 from smai_nn.runs import RunFolder, runs_root, username
 
@@ -209,3 +209,11 @@ def test_username_comes_from_one_setting(monkeypatch):
     monkeypatch.setenv("SMAI_USERNAME", "ada/../l")
     with pytest.raises(ValueError, match="SMAI_USERNAME"):
         username()
+
+
+def test_what_has_been_run_is_not_run_again():
+    made = [run_border(BorderSetting(hidden=(4,), max_epochs=1, seed=1))]
+    settings = vary(BorderSetting(hidden=(4,), max_epochs=1), seeds=(0, 1))
+    results = run_missing(settings, made, "some")
+    assert [r.setting for r in results] == settings and results[1] is made[0] and len(list(runs_root().iterdir())) == 2
+    assert run_missing(settings, results, "none") == results and len(list(runs_root().iterdir())) == 2

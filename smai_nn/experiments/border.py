@@ -13,6 +13,7 @@ from smai_nn.metrics import accuracy
 from smai_nn.model import build_network
 from smai_nn.optim import OPTIMIZERS
 from smai_nn.plots.maps import plot_map_prediction
+from smai_nn.sweep import run_sweep
 from smai_nn.trainer import History, TrainConfig
 
 
@@ -108,6 +109,15 @@ def vary(base, seeds, **lists):
     """Return `base` with every combination of the given values, each with every seed, as a list of settings."""
     return [dataclasses.replace(base, **dict(zip(lists, values)), seed=seed)
             for values in itertools.product(*lists.values()) for seed in seeds]
+
+
+def run_missing(settings, results, description):
+    """Return the results of all settings, in order; whatever is among `results` already is not run again."""
+    made = {result.setting: result for result in results}
+    missing = [setting for setting in settings if setting not in made]
+    if missing:
+        made |= zip(missing, run_sweep(run_border, missing, description=description))
+    return [made[setting] for setting in settings]
 
 
 def group(results, key):

@@ -20,7 +20,7 @@ from smai_nn.trainer import Callback, History, TrainConfig
 class DigitSetting:
     """Settings of one autoencoder of digits; a sweep states only what differs."""
 
-    hidden: tuple = (512, 128)  # widths of the encoder's hidden layers; the decoder has them in reverse
+    hidden: tuple = (384, 128)  # widths of the encoder's hidden layers; the decoder has them in reverse
     bottleneck: int = 32
     activation: str = "tanh"  # of the hidden layers
     output_activation: str = "sigmoid"  # intensities lie in [0, 1]

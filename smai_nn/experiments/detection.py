@@ -170,7 +170,7 @@ def _split(found, normal, seed, fold):
     return split_pictures(load_pictures().names, normal, seed, fold=fold)
 
 
-@functools.lru_cache(1)
+@functools.lru_cache(4)  # 14 MB each; section 3.2 compares as many boxes
 def _crops(found, crop, size):
     return crop_pictures(load_pictures().images, size, size, crop)
 

@@ -80,6 +80,8 @@ def _draw_prediction(axes, mask, predicted, countries, title):
         panel.imshow(picture, cmap=COUNTRY_MAP, vmin=0, vmax=1)
         describe(panel, name if panel is axes[0] else f"Prediction, {1 - wrong.mean():.2%} correct\n{title}",
                  COLUMN, ROW, handles=patches, legend="below", columns=2)
+    for panel in axes:
+        panel.locator_params(nbins=4)  # every run draws this: a label less is a millisecond less
     pale = 0.5 + 0.5 * np.array([to_rgb(c) for c in COUNTRY_COLOURS])[mask]  # truth, faded, below the errors
     pale[wrong & (mask == 0)] = to_rgb(BLACK)
     pale[wrong & (mask == 1)] = to_rgb(SKY)

@@ -1,7 +1,6 @@
 """What all figures share: colours, labels, the username stamp, and the audit of all of these."""
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from matplotlib.transforms import offset_copy
@@ -57,9 +56,8 @@ def describe(axes, title, x_label, y_label, *, handles=None, legend="best", colu
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 0,
                  "bbox_transform": offset_copy(axes.transAxes, axes.figure, y=-24 - 12 * tick_lines, units="points")}
     axes.legend(**({"handles": handles} if handles else {}), **place, ncols=columns, fontsize=8, framealpha=0.85)
-    text = axes.text(0.98, 0.98, username(), ha="right", va="top", transform=axes.transAxes,
-                     fontsize=7.5, color="#333333", zorder=10)
-    text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="white", alpha=0.6)])
+    axes.text(0.98, 0.98, username(), ha="right", va="top", transform=axes.transAxes, fontsize=7.5, color="#333333",
+              zorder=10, bbox={"facecolor": "white", "alpha": 0.6, "edgecolor": "none", "pad": 1})
 
 
 def audit(figure):
