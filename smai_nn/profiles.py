@@ -68,10 +68,10 @@ PROFILES = {
         learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4),
         search={}, search_seeds=(0, 1, 2, 3, 4), tuning_seeds=(100, 101, 102), tuning_epochs=6,
         sample_rates={"sgd": (0.03, 0.1, 0.3), "adam": (0.001, 0.003, 0.01), "wide": (0.001, 0.003)},
-        sample_width=1024, sample_epochs={"SGD": 25, "Adam": 25, "Adam, wide": 10, "Adam, wide, averaged": 6},
+        sample_width=1024, sample_epochs={"SGD": 20, "Adam": 20, "Adam, wide": 9, "Adam, wide, averaged": 5},
         sample_seeds=tuple(range(20)), map_hidden=((12,) * 4, (14,) * 4), map_epochs=20_000,
         map_seeds=(0, 1, 2), picture_size=256, scaling_epochs=6, screening_epochs=6, screened=(
-            *(("adam", rate, 128, schedule) for schedule in ("cosine", "constant") for rate in (0.001, 0.003, 0.01)),
+            *(("adam", rate, 128, "cosine") for rate in (0.001, 0.003, 0.01)), ("adam", 0.003, 128, "constant"),
             ("adam", 0.003, 512, "cosine"), ("momentum", 0.03, 128, "cosine")),
         blur_levels=tuple(range(11)), blur_seeds=(0, 1, 2), blur_max_epochs=300,
         digit_bottlenecks=(2, 8, 16, 32, 64), digit_samples=None, digit_epochs=12,
