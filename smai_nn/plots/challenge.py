@@ -34,7 +34,8 @@ def plot_frontier(searches, target, baseline):
     panel.set_ylim(low - 0.01, max(target, *best) + 0.015)
     panel.grid(alpha=0.25)
     describe(panel, f"What a network with so many parameters can do ({len(searches)} searches)", "weights and biases",
-             "accuracy on all pixels", legend="lower right")
+             "accuracy on all pixels", legend="below", columns=3)
+    panel.get_legend().legend_handles[0].set(alpha=1, sizes=[30])  # as faint as in the plot, it could not be seen
     return figure
 
 

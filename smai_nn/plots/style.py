@@ -57,7 +57,7 @@ def describe(axes, title, x_label, y_label, *, handles=None, legend="best", colu
                  "bbox_transform": offset_copy(axes.transAxes, axes.figure, y=-24 - 12 * tick_lines, units="points")}
     axes.legend(**({"handles": handles} if handles else {}), **place, ncols=columns, fontsize=8, framealpha=0.85)
     axes.text(0.98, 0.98, username(), ha="right", va="top", transform=axes.transAxes, fontsize=7.5, color="#333333",
-              zorder=10, bbox={"facecolor": "white", "alpha": 0.6, "edgecolor": "none", "pad": 1})
+              zorder=10, bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1})
 
 
 def audit(figure):
