@@ -47,7 +47,9 @@ def plot_mosaic(columns, rows, title, x_label, bar_label="intensity"):
         for j, picture in enumerate(pictures):
             canvas[i * (height + GAP):, j * (width + GAP):][:height, :width] = picture
     scale = min(0.95, 10.5 / len(columns))
-    figure, axes = new_figure(width=2 + scale * len(columns), height=1.2 + scale * len(rows) * height / width)
+    lines = 1 + max(name.count("\n") for name in columns)
+    figure, axes = new_figure(width=2 + scale * len(columns),
+                              height=1.1 + 0.17 * lines + scale * len(rows) * height / width)
     panel = axes[0, 0]
     shown = panel.imshow(canvas, cmap="gray", vmin=0, vmax=1)
     panel.set_xticks([j * (width + GAP) + width / 2 for j in range(len(columns))], columns)
@@ -56,7 +58,7 @@ def plot_mosaic(columns, rows, title, x_label, bar_label="intensity"):
     bar.set_label(bar_label, fontsize=8)
     bar.ax.tick_params(labelsize=7)
     describe(panel, title, x_label, "picture", handles=[Patch(color=BLACK, label=f"{height}x{width} px each")],
-             legend="below", tick_lines=1 + max(name.count("\n") for name in columns))
+             legend="below", tick_lines=lines)
     return figure
 
 
