@@ -4,6 +4,7 @@ The same call runs on a cluster: `with joblib.parallel_config(backend="dask"): r
 """
 
 import functools
+import os
 import sys
 import warnings
 
@@ -17,14 +18,16 @@ def run_sweep(function, settings, *, workers=-1, description="runs", progress=Tr
 
     `function` must be importable (defined in a module) and depend on its argument alone: seeds
     belong in the settings, so the results are the same for any number of workers. Every run has
-    one BLAS thread: more would fight over the cores and change the last bits. An error in a run
-    ends the sweep with that error and the settings that raised it; the folders of finished runs
-    stay. Raises ValueError for empty settings.
+    one BLAS thread: more would fight over the cores and change the last bits. It also has the
+    caller's $SMAI_... and other variables of this package, wherever it runs: they say where its
+    folder goes. An error in a run ends the sweep with that error and the settings that raised it;
+    the folders of finished runs stay. Raises ValueError for empty settings.
     """
     settings = list(settings)
     if not settings:
         raise ValueError(f"{description}: expected at least one setting to run, got none")
-    jobs = (joblib.delayed(_run_one)(function, setting) for setting in settings)
+    variables = _package_variables()
+    jobs = (joblib.delayed(_run_one)(function, setting, variables) for setting in settings)
     results = joblib.Parallel(n_jobs=workers, return_as="generator", batch_size="auto")(jobs)
     with warnings.catch_warnings():
         # A worker that has grown by 300 MB, by a data set say, is replaced once its run is done; nothing is lost.
@@ -33,7 +36,16 @@ def run_sweep(function, settings, *, workers=-1, description="runs", progress=Tr
                          ncols=100))
 
 
-def _run_one(function, setting):
+def _package_variables():
+    return {name: value for name, value in os.environ.items()
+            if name.startswith("SMAI_") or name in ("WANDB_MODE", "SCIKIT_LEARN_DATA")}
+
+
+def _run_one(function, setting, variables):
+    # A worker outlives the sweep it was started for, and keeps the variables of that time.
+    for name in _package_variables().keys() - variables.keys():
+        del os.environ[name]
+    os.environ.update(variables)
     try:
         with _threadpools().limit(limits=1):
             return function(setting)

@@ -1,5 +1,6 @@
 """Sweeps: the same results for any number of workers, and on a cluster."""
 
+import os
 import time
 import warnings
 
@@ -29,6 +30,10 @@ def blas_threads(_):
     return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
 
 
+def variable(name):
+    return os.environ.get(name)
+
+
 def fail_at_three(number):
     if number == 3:
         raise ValueError("three")
@@ -44,6 +49,17 @@ def test_results_are_bit_identical_for_any_number_of_workers():
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_run_has_one_blas_thread(workers):
     assert run_sweep(blas_threads, range(3), workers=workers, progress=False) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_has_the_callers_variables_of_this_moment(workers, monkeypatch):
+    names = ["SMAI_RUNS", "SMAI_USERNAME"]
+    for value in ("first", "second", None):
+        if value is None:
+            monkeypatch.delenv("SMAI_RUNS")
+        else:
+            monkeypatch.setenv("SMAI_RUNS", value)
+        assert run_sweep(variable, names * 3, workers=workers, progress=False) == [value, None] * 3
 
 
 def test_results_come_in_the_order_of_the_settings():
