@@ -56,7 +56,7 @@ class SearchSetting:
     max_depth: int = 4  # hidden layers
     starts: int = 140  # of a parameter count up to 20 in the first round; of a larger one fewer, but one of each shape
     closer_starts: int = 800  # of a shape that is looked at more closely
-    chains: int = 12  # networks of such a shape that are annealed at most, four at a time
+    chains: int = 8  # networks of such a shape that are annealed at most, four at a time
     changes: int = 80_000  # that are tried in an annealing
     hopeless: float = 0.02  # share of the pixels by which the target may be missed before the annealing
 
@@ -355,7 +355,7 @@ def search_smallest(dataset, setting, *, workers=-1, progress=True):
             count = count_parameters(hidden)
             tasks += new_starts(hidden, math.ceil(setting.starts * min(1, FEW / count) ** 2 / alike[count]))
         found = sweep(explore, tasks, "all shapes: explore")
-        found = sweep(refine, [(c,) for c in best_of_each_count(found, 4, least_loss)], "all shapes: refine")
+        found = sweep(refine, [(c,) for c in best_of_each_count(found, 2, least_loss)], "all shapes: refine")
         sweep(sharpen, [(c,) for c in best_of_each_count(found, 1)], "all shapes: sharpen")
         note("all shapes", len(shapes), sum(len(entropies) for _, entropies in tasks))
 

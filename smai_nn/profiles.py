@@ -62,21 +62,21 @@ class Profile:
 
 PROFILES = {
     "full": Profile(
-        "full", seeds=(0, 1, 2, 3, 4), max_epochs=500, xor_seeds=tuple(range(10)), xor_widths=(2, 3, 4, 8, 16),
+        "full", seeds=(0, 1, 2, 3, 4), max_epochs=500, xor_seeds=tuple(range(10)), xor_widths=(2, 4, 8, 16),
         gradient_seeds=(0, 1, 2, 3, 4), architecture_depths=(1, 2, 3), architecture_widths=(8, 32, 64),
         activations=("relu", "tanh", "sigmoid"), depths=(1, 2, 3, 4, 5, 6), widths=(4, 8, 16, 32, 64, 128),
-        learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4),
+        learning_rates=(0.001, 0.003, 0.01), batch_sizes=(32, 64, 256), accumulations=(1, 4),
         search={}, search_seeds=(0, 1, 2, 3, 4), tuning_seeds=(100, 101, 102), tuning_epochs=6,
         sample_rates={"sgd": (0.03, 0.1, 0.3), "adam": (0.001, 0.003, 0.01), "wide": (0.001, 0.003)},
-        sample_width=1024, sample_epochs={"SGD": 20, "Adam": 20, "Adam, wide": 9, "Adam, wide, averaged": 5},
-        sample_seeds=tuple(range(20)), map_hidden=((12,) * 4, (14,) * 4), map_epochs=20_000,
+        sample_width=1024, sample_epochs={"SGD": 12, "Adam": 12, "Adam, wide": 9, "Adam, wide, averaged": 5},
+        sample_seeds=tuple(range(20)), map_hidden=((16,) * 3, (14,) * 4), map_epochs=20_000,
         map_seeds=(0, 1, 2), picture_size=256, scaling_epochs=6, screening_epochs=6, screened=(
             *(("adam", rate, 128, "cosine") for rate in (0.001, 0.003, 0.01)), ("adam", 0.003, 128, "constant"),
             ("adam", 0.003, 512, "cosine"), ("momentum", 0.03, 128, "cosine")),
         blur_levels=tuple(range(11)), blur_seeds=(0, 1, 2), blur_max_epochs=300,
         digit_bottlenecks=(2, 8, 16, 32, 64), digit_samples=None, digit_epochs=12,
-        face_hidden=((128, 64), (256, 128), (256, 128, 64)), face_noises=(0.0, 0.3, 0.6), face_bottlenecks=(8, 32, 128),
-        face_seeds=(0, 1, 2, 3, 4), face_epochs=80),
+        face_hidden=((256, 128), (256, 128, 64)), face_noises=(0.0, 0.3, 0.6), face_bottlenecks=(8, 32, 128),
+        face_seeds=(0, 1, 2, 3, 4), face_epochs=60),
     "quick": Profile(
         "quick", seeds=(0, 1), max_epochs=30, xor_seeds=(0, 1), xor_widths=(2, 8), gradient_seeds=(0,),
         architecture_depths=(1, 2), architecture_widths=(8, 32), activations=("relu", "tanh", "sigmoid"),

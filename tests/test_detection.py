@@ -118,11 +118,11 @@ def test_the_same_bits_for_any_number_of_workers():
 
 
 def test_pca_of_zero_components_is_the_distance_from_the_mean_picture():
-    detector = detection.pca_detector(TINY, 0)
+    detector = detection.pca_detector(dataclasses.replace(TINY, bottleneck=0))
     x = detection.rows_of(TINY)
     expected = squared_errors(x, np.broadcast_to(x[detector.split.train].mean(axis=0), x.shape))
     np.testing.assert_allclose(detector.errors, expected, rtol=1e-4)
-    with_components = detection.pca_detector(TINY, 8)
+    with_components = detection.pca_detector(dataclasses.replace(TINY, bottleneck=8))
     assert with_components.validation_error < detector.validation_error
 
 

@@ -238,14 +238,14 @@ def run_detection(setting, progress=False):
     return DetectionResult(setting, detector().errors, autoencoder, history, folder.name)
 
 
-def pca_detector(setting, bottleneck):
-    """Return the Detector that rebuilds pictures from so many principal components of the training normals.
+def pca_detector(setting):
+    """Return the Detector that rebuilds pictures from as many principal components of the training normals.
 
-    0 components: the error is the distance from the mean picture.
+    With a bottleneck of 0 the error is the distance from the mean picture.
     """
     x = rows_of(setting)
-    pca = fit_pca(x[split_of(setting).train], max(bottleneck, 1))
-    return Detector(setting, squared_errors(pca_reconstruct(pca, x, bottleneck), x))
+    pca = fit_pca(x[split_of(setting).train], max(setting.bottleneck, 1))
+    return Detector(setting, squared_errors(pca_reconstruct(pca, x, setting.bottleneck), x))
 
 
 @dataclasses.dataclass(frozen=True)
