@@ -239,9 +239,9 @@ def run_detection(setting, progress=False):
 
 
 def pca_detector(setting):
-    """Return the Detector that rebuilds pictures from as many principal components of the training normals.
+    """Return the Detector that rebuilds pictures from the first `setting.bottleneck` principal components.
 
-    With a bottleneck of 0 the error is the distance from the mean picture.
+    They are those of the training normals; with 0 of them, the error is the distance from the mean picture.
     """
     x = rows_of(setting)
     pca = fit_pca(x[split_of(setting).train], max(setting.bottleneck, 1))
