@@ -1,8 +1,10 @@
-"""What the notebook needs to show things: source code, figures, tables, text with measured numbers."""
+"""What the notebook needs to show things: sources, figures, tables, text with measured numbers, claims."""
 
+import html
 import inspect
 import math
 import numbers
+import operator
 import os
 import platform
 import re
@@ -13,83 +15,110 @@ from pathlib import Path
 from IPython.display import Image, Markdown, display, update_display
 from threadpoolctl import threadpool_limits
 
-from smai_nn.datasets.blur import find_blurred
-from smai_nn.datasets.border import BorderDataset
-from smai_nn.datasets.lfw import find_lfw
-from smai_nn.datasets.mnist import SHIPPED, find_mnist
-from smai_nn.datasets.sources import ROOT, find_file, may_download
-from smai_nn.files import save_json
-from smai_nn.plots.animation import gif_frame_count, save_reconstruction_gif
-from smai_nn.plots.style import audit
+from smai_nn.datasets import overview
+from smai_nn.datasets.sources import ROOT
+from smai_nn.execution import begin_execution, run_mode, submission
+from smai_nn.files import load_json, save_json
+from smai_nn.plots.style import audit, encode
 from smai_nn.profiles import current_profile
 from smai_nn.runs import DEFAULT_USERNAME, RunFolder, runs_root, username, versions
 
-SCOREBOARD = "scoreboard"  # the display that the first pages hold a place for
-RESULTS = {}  # the headline figures so far, by name
-_started = time.perf_counter()
+FACTS = {}  # all facts recorded so far, by name
+SCOREBOARD = "scoreboard"  # the display that the first page holds a place for
+RELATIONS = {"<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operator.ge, ">": operator.gt}
+_clock = {"section": None, "since": time.perf_counter()}
 
 
 def start():
-    """Show username, profile, seeds, data sources and versions; return the Profile. The set-up cell calls it."""
-    global _started
-    _started = time.perf_counter()
-    RESULTS.clear()
+    """Show username, profile, data sources, machine and versions; return the Profile. The set-up cell calls it."""
     profile = current_profile()
-    record({"notebook.profile": profile.name, "data.border": BorderDataset().source.label,
-            "data.mnist": mnist_summary(), "data.lfw": lfw_summary()})
+    begin_execution()
+    FACTS.clear()
+    _clock.update(section=None, since=time.perf_counter())
+    sources = overview()
+    record({"notebook.profile": profile.name, "notebook.mode": run_mode(), "notebook.seconds_by_section": {},
+            "claims.made": 0, "claims.hold": 0, **{f"data.{name}": text for name, text in sources}})
     # One BLAS thread here too: these networks are small, and the bits then equal those of a sweep.
     threadpool_limits(limits=1)
-    own = username()
-    name = own if own != DEFAULT_USERNAME else f"{own} (a placeholder: set SMAI_USERNAME to your email username)"
-    rows = [("username on all figures", name),
-            ("profile", profile.note),
-            ("seeds", ", ".join(map(str, profile.seeds)) + "; for XOR " + ", ".join(map(str, profile.xor_seeds))),
-            ("border map", str(BorderDataset().source)),
-            *((name, str(find_file(name))) for name in ("smiley.png", "cat.jpg")),
-            ("blurred pictures", blurred_summary()),
-            ("MNIST", mnist_summary()),
-            ("LFW", lfw_summary()),
-            ("run folders", f"{_relative(runs_root())}/"),
-            ("W&B mode", os.environ.get("WANDB_MODE", "offline")),
+    if run_mode() == "replay":
+        banner(f"Loaded, not trained: all results are read from {_relative(submission())}/, and times are those recorded "
+               "there.")
+    if username() == DEFAULT_USERNAME:
+        banner(f"The figures carry the placeholder {DEFAULT_USERNAME}. Without your own email username they score 0: set "
+               "SMAI_USERNAME and run the notebook again.")
+    rows = [("username on all figures", username()), ("profile", profile.note), *sources,
+            ("run folders", f"{_relative(runs_root())}/"), ("W&B mode", os.environ.get("WANDB_MODE") or "offline"),
             ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"),
-            ("versions", ", ".join(f"{k} {v}" for k, v in versions().items()))]
-    show_table([{"setting": k, "value": v} for k, v in rows])
+            ("versions", ", ".join(f"{name} {version}" for name, version in versions().items()))]
+    show_table([{"setting": name, "value": text} for name, text in rows])
     return profile
 
 
-def blurred_summary():
-    """Return which blurred pictures there are, and which are missing, as text."""
-    found, missing = find_blurred()
-    return (f"{len(found)}, from {found[min(found)].label} to {found[max(found)].label}"
-            + (f"; missing: {', '.join(map(str, missing))}" if missing else ""))
+def section(number):
+    """Say that a section such as "1.4" begins: from here on, time is counted for it."""
+    seconds = FACTS.get("notebook.seconds_by_section", {})
+    now = time.perf_counter()
+    if _clock["section"] is not None:
+        seconds[_clock["section"]] = seconds.get(_clock["section"], 0) + now - _clock["since"]
+    _clock.update(section=number, since=now)
+    record({"notebook.seconds_by_section": seconds})
 
 
-def mnist_summary():
-    """Return where MNIST is taken from, as text; the shipped part of it is called one."""
-    label = find_mnist()[0]
-    return f"{label}, A PART OF MNIST" if label.endswith(SHIPPED) else label
+def record(facts):
+    """Keep facts, a dict name -> number, text or None, for `say`; write all so far to results.json; return them.
 
-
-def lfw_summary():
-    """Return where LFW is taken from, as text, or what stands in for it."""
-    found = find_lfw()
-    if found is None:
-        return "NOT FOUND" + ("; it will be downloaded" if may_download() else "; the shipped digits stand in for it")
-    return found[0]
-
-
-def record(figures):
-    """Keep headline figures, a dict name -> number or text, and write all so far to results.json beside the runs.
-
-    Raises ValueError for a value that is neither a text nor a finite number; None stands for "not reached".
+    None stands for "never reached"; `notebook.seconds_by_section` is a dict of numbers. Raises ValueError for any other
+    value.
     """
-    for name, value in figures.items():
-        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if not (isinstance(value, str) or value is None or number and math.isfinite(value)):
+    for name, value in facts.items():
+        parts = value.values() if isinstance(value, dict) else [value]
+        if not all(isinstance(v, str) or v is None or _is_number(v) for v in parts):
             raise ValueError(f"{name}: expected a finite number, a text or None, got {value!r}")
-        RESULTS[name] = value if isinstance(value, str) or value is None else (
-            int(value) if isinstance(value, numbers.Integral) else float(value))
-    save_json(runs_root() / "results.json", RESULTS)
+        FACTS[name] = value.item() if hasattr(value, "item") else value
+    save_json(runs_root() / "results.json", FACTS)
+    return facts
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def fill(form):
+    """Return a text with the facts in the place of {name:format}: "never" for None, "(not run)" if not recorded."""
+    def value(match):
+        name, _, spec = match[1].partition(":")
+        fact = FACTS.get(name, "(not run)")
+        return "never" if fact is None else fact if isinstance(fact, str) else format(fact, spec)
+
+    return re.sub(r"\{([a-z][\w.]*(?::[^{}]*)?)\}", value, form)
+
+
+def say(text):
+    """Show Markdown text, with facts in the place of {name:format}."""
+    display(Markdown(fill(textwrap.dedent(text).strip())))
+
+
+def show_claims(facts, claims):
+    """Show what the text claims and whether it holds here.
+
+    A claim is (sentence, name of a fact, one of < <= == >= >, name of another fact or a number). None, which stands
+    for "never", makes a claim fail.
+    """
+    rows = []
+    for sentence, left, relation, right in claims:
+        one, other = facts[left], facts[right] if isinstance(right, str) else right
+        holds = one is not None and other is not None and RELATIONS[relation](one, other)
+        rows.append({"claim": sentence, "measured": f"{_number(one)} {relation} {_number(other)}",
+                     "verdict": "holds" if holds else "**does not hold in this execution**"})
+    show_table(rows)
+    record({"claims.made": FACTS.get("claims.made", 0) + len(rows),
+            "claims.hold": FACTS.get("claims.hold", 0) + sum(row["verdict"] == "holds" for row in rows)})
+
+
+def _number(value):
+    if value is None or isinstance(value, str):
+        return value or "never"
+    return f"{value:,}" if isinstance(value, numbers.Integral) else f"{value:.4g}"
 
 
 def hold_scoreboard():
@@ -100,25 +129,19 @@ def hold_scoreboard():
 def show_scoreboard(rows):
     """Record the time since the set-up cell, and show the scoreboard in its place on the first page.
 
-    `rows` is a list of (what, how to find it in RESULTS as a format such as "{xor.runs:,}", the section's number).
+    `rows` is a list of (what, how to find it among the facts, such as "{xor.runs:,}", the section's number).
     """
-    record({"notebook.seconds": time.perf_counter() - _started})
-    table = [{"result": what, "measured": fill(form), "section": section} for what, form, section in rows]
-    update_display(Markdown(_table(table, f"Scoreboard of this execution ({RESULTS['notebook.profile']}, "
-                                          f"{RESULTS['notebook.seconds'] / 60:.1f} minutes)")), display_id=SCOREBOARD)
-
-
-def fill(form):
-    """Return a text with the figures of RESULTS in the place of {name:format}.
-
-    A figure is "never" if it is None, and "(not run)" if its section has not recorded it.
-    """
-    def value(match):
-        name, _, spec = match[1].partition(":")
-        figure = RESULTS.get(name, "(not run)")
-        return "never" if figure is None else figure if isinstance(figure, str) else format(figure, spec)
-
-    return re.sub(r"\{([^{}]+)\}", value, form)
+    section(None)
+    seconds = FACTS["notebook.seconds_by_section"]
+    record({"notebook.seconds": sum(seconds.values())})
+    if run_mode() == "replay":
+        then = load_json(submission() / "results.json")
+        record({name: then[name] for name in ("notebook.seconds", "notebook.seconds_by_section")})
+        seconds = FACTS["notebook.seconds_by_section"]
+    table = [{"result": what, "measured": fill(form), "section": number} for what, form, number in rows]
+    times = [{"section": "seconds"} | {number: f"{s:.0f}" for number, s in seconds.items()}]
+    title = f"Scoreboard: profile {FACTS['notebook.profile']}, {FACTS['notebook.seconds'] / 60:.1f} minutes"
+    update_display(Markdown(_table(table, title) + "\n\n" + _table(times, "Time by section")), display_id=SCOREBOARD)
 
 
 def banner(text):
@@ -127,28 +150,29 @@ def banner(text):
 
 
 def show_source(*objects):
-    """Show the source of classes and functions, each with the file it lives in."""
+    """Show the source of classes and functions, folded: file, signature and first line of the docstring are visible."""
     for thing in objects:
-        path = Path(inspect.getsourcefile(thing)).relative_to(ROOT).as_posix()
-        display(Markdown(f"`{thing.__name__}`, from `{path}`:\n\n```python\n{inspect.getsource(thing).rstrip()}\n```"))
+        path = _relative(Path(inspect.getsourcefile(thing)))
+        first = (inspect.getdoc(thing) or "").splitlines()[0]
+        kind = "class" if inspect.isclass(thing) else "def"
+        head = html.escape(f"{kind} {thing.__name__}{inspect.signature(thing)}", quote=False)
+        display(Markdown(f"<details><summary><code>{head}</code>, <code>{path}</code><br>{html.escape(first)}</summary>"
+                         f"\n\n```python\n{inspect.getsource(thing).rstrip()}\n```\n\n</details>"))
 
 
-def show_figure(figure, name):
-    """Save a Figure as <name>-<username>.png in the runs' figures folder and show it.
+def show_figure(figure, name, photographs=False):
+    """Save a Figure as <name>-<username> in the execution's figures folder and show it; photographs become JPEG.
 
     Raises ValueError if it lacks a title, an axis label, a legend or the username: such a plot counts for nothing.
     """
     if problems := audit(figure):
         raise ValueError(f"figure {name}: " + "; ".join(problems))
-    path = RunFolder(runs_root() / "figures").save_figure(name, figure)
-    display(Image(data=path.read_bytes(), format="png"))
+    show_picture(RunFolder(runs_root() / "figures").save_picture(name, *encode(figure, photographs)))
 
 
-def show_gif(name, runs, file_name):
-    """Save the GIF of the runs (see `save_reconstruction_gif`) in the runs' figures folder; show its facts."""
-    path = save_reconstruction_gif(runs_root() / "figures" / f"{file_name}-{username()}.gif", name, runs)
-    show_table([{"GIF": f"{_relative(path)}", "frames": gif_frame_count(path), "bytes": path.stat().st_size,
-                 "panels": ", ".join(label for _, label, _, _ in runs)}])
+def show_picture(path):
+    """Show a picture file: PNG, JPEG or GIF."""
+    display(Image(filename=str(path)))
 
 
 def show_table(rows, caption=""):
@@ -159,30 +183,23 @@ def show_table(rows, caption=""):
 def _table(rows, caption):
     columns = list(rows[0])
     marks = [("---:" if all(isinstance(row[c], (int, float)) for row in rows) else ":---") for c in columns]
-    lines = ["| " + " | ".join(cells) + " |" for cells in
+    lines = ["| " + " | ".join(map(str, cells)) + " |" for cells in
              [columns, marks, *([_cell(row[c]) for c in columns] for row in rows)]]
     return (f"**{caption}**\n\n" if caption else "") + "\n".join(lines)
-
-
-def show_run_folder(name):
-    """Show what is in the run folder of this name: its files, its settings, its metrics."""
-    folder = RunFolder(runs_root() / name)
-    show_table([{"file": file, "bytes": size} for file, size in folder.listing()], f"{_relative(runs_root())}/{name}/")
-    for title, content in (("settings.json", folder.settings()), ("metrics.json", folder.metrics())):
-        show_table([{"name": key, "value": value} for key, value in content.items() if key != "versions"], title)
-
-
-def say(text):
-    """Show Markdown text; the notebook fills in the numbers that it measured."""
-    display(Markdown(textwrap.dedent(text).strip()))
 
 
 def _cell(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
 
 
+def show_run_folder(path):
+    """Show what is in a run folder: its files, and its metrics."""
+    folder = RunFolder(path)
+    show_table([{"file": file, "bytes": size} for file, size in folder.listing()], f"{_relative(folder.path)}/")
+    show_table([{"name": key, "value": value} for key, value in folder.metrics().items()], "metrics.json")
+
+
 def _relative(path):
-    try:
-        return path.resolve().relative_to(ROOT).as_posix()
-    except ValueError:
-        return path.name
+    """Return a path below the project without this machine's folders, or its name."""
+    path, root = Path(path).resolve(), ROOT.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name

@@ -1,33 +1,81 @@
-"""A run's folder: settings, history, metrics, parameters, figures and the W&B run, each whole or not at all.
+"""Run folders: where a run keeps what it was, did and came to; and many runs over the cores.
 
-    runs/20251014-235900-1f3a9c-name/
-        settings.json   what was asked for: hyperparameters, seed, data source, package versions
-        history.npz     loss of every iteration, loss and accuracy of every epoch
-        metrics.json    final figures and the status: running, completed, interrupted or failed
-        parameters.npz  the model's final parameters
-        *.png           figures, with the username in the file name
-        wandb/          Weights & Biases' own record of the same, offline
+    runs/20251014-235900-1f3a-name/
+        settings.json    what was asked for: experiment, version, setting with its seed, data source, package versions
+        history.npz      loss of every iteration; loss, accuracy and seconds of every epoch
+        parameters.npz   the model's final parameters
+        <name>.npz       other arrays that the result is read from, such as the predicted map
+        metrics.json     final figures and the status: running, completed, diverged, interrupted or failed
+        *.png            figures, with the username in the file name
+        run-*.wandb      Weights & Biases' own record of the same
 
+Each file appears whole or not at all; the metrics come last, so that their status tells whether the folder is whole.
 Source: assignment section 1.2, item 4.
 """
 
+import contextlib
+import dataclasses
 import datetime
 import functools
 import os
 import platform
 import re
+import sys
+import time
 import uuid
+import warnings
 from importlib import metadata
 from pathlib import Path
 
+import joblib
 import numpy as np
+from joblib.externals.loky import get_reusable_executor
+from threadpoolctl import ThreadpoolController
+from tqdm import tqdm
 
 from smai_nn import wandb_log
 from smai_nn.datasets.sources import ROOT
 from smai_nn.files import load_json, load_npz, save_json, save_npz, write_atomically
 
 DEFAULT_USERNAME = "smai.student"
-FIGURE_DPI = 90
+FINISHED = ("completed", "diverged")  # the states of a folder from which a result can be read
+MOST_ROWS = 40  # of a training run in W&B's record: a row takes about 420 bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One kind of run with a folder of its own: how it is made, and how its result is read."""
+
+    name: str
+    version: int  # to be raised when the same setting would no longer give the same result
+    run: object  # function: setting, progress=False -> Path of the run folder
+    read: object  # function: folder -> result
+    find_data: object = None  # function: setting -> the DataSource that a run would use now; None: no data set
+
+    def described(self, setting, source=None):
+        """Return how a run folder's settings.json begins: experiment, version, setting and data source."""
+        return {"experiment": self.name, "version": self.version, "setting": dataclasses.asdict(setting),
+                "data": source and source.record()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """Many small runs that share one folder and one W&B run, a row each."""
+
+    name: str
+    version: int
+    run: object  # function: setting -> result
+    result: type  # dataclass: `setting` first, then plain values and one-dimensional arrays
+    find_data: object = None  # as above, for all settings together
+
+
+def restore_setting(kind, content):
+    """Return a setting of the dataclass `kind` from what JSON made of it: lists become tuples again."""
+    return kind(**{name: _as_tuples(value) for name, value in content.items()})
+
+
+def _as_tuples(value):
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
 def username():
@@ -41,15 +89,15 @@ def username():
 
 def runs_root():
     """Return the folder that run folders go into: $SMAI_RUNS or runs/ beside the package."""
-    return Path(os.environ.get("SMAI_RUNS") or ROOT / "runs")
+    given = os.environ.get("SMAI_RUNS")
+    return Path(given).expanduser() if given else ROOT / "runs"
 
 
-@functools.cache
+@functools.cache  # they do not change while a process lives
 def versions():
     """Return the versions of Python and of the packages that results depend on, a dict of strings."""
-    names = ("numpy", "scikit-learn", "matplotlib", "pillow", "joblib", "wandb")
     found = {"python": platform.python_version()}
-    for name in names:
+    for name in ("numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "joblib", "wandb"):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -67,79 +115,163 @@ class RunFolder:
     def create(cls, name="", root=None):
         """Make a new folder <timestamp>-<suffix>[-name] under `root` (default: runs_root()).
 
-        It never collides, however many processes start in the same second: mkdir fails for a
-        folder that exists, and then another suffix is drawn.
+        The name is made safe and short. Folders never collide, however many processes start in the same second:
+        mkdir fails for one that exists, and then another suffix is drawn.
         """
-        if not re.fullmatch(r"[A-Za-z0-9._=+-]{0,100}", name):
-            raise ValueError(f"run name: expected at most 100 letters, digits and . _ = + -, got {name!r}")
         root = Path(root or runs_root())
         root.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^A-Za-z0-9.=+]+", "-", name).strip("-.")[:32]
         while True:
-            stamp = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+            stamp = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
             try:
                 (path := root / "-".join(filter(None, (stamp, name)))).mkdir()
                 return cls(path)
             except FileExistsError:
                 continue
 
+    @classmethod
+    @contextlib.contextmanager
+    def recording(cls, name, settings):
+        """Make a folder, write `settings` (a dict) with the package versions, and yield it to a `with` block.
+
+        If the block ends in an error, the status says so: "interrupted" for Ctrl-C, else "failed" with the error.
+        """
+        folder = cls.create(name)
+        save_json(folder.path / "settings.json", {**settings, "versions": versions()})
+        folder.set_status("running")
+        try:
+            yield folder
+        except KeyboardInterrupt:
+            if folder.status == "running":
+                folder.set_status("interrupted")
+            raise
+        except Exception as error:
+            folder.set_status("failed", error=f"{type(error).__name__}: {error}")
+            raise
+
     @property
     def name(self):
         """The folder's own name."""
         return self.path.name
 
-    def begin(self, settings):
-        """Write the settings, a dict, with the package versions added, and the status "running"."""
-        save_json(self.path / "settings.json", {**settings, "versions": versions()})
-        save_json(self.path / "metrics.json", {"status": "running"})
+    @property
+    def status(self):
+        """The status in metrics.json; "damaged" if there is none to be read."""
+        try:
+            return load_json(self.path / "metrics.json")["status"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return "damaged"
 
-    def finish(self, model, history, metrics=None, *, config=None):
-        """Write history, final parameters, metrics and the W&B run; the metrics last, as they hold the status."""
-        save_npz(self.path / "history.npz", history.series())
-        model.save_to(self.path / "parameters.npz")
+    def set_status(self, status, **figures):
+        """Write metrics.json anew, with this status and these figures."""
+        save_json(self.path / "metrics.json", {"status": status, **figures})
+
+    def save_arrays(self, name, **arrays):
+        """Write arrays as <name>.npz, compressed."""
+        save_npz(self.path / f"{name}.npz", arrays, compressed=True)
+
+    def finish(self, history, figures, *, model=None, status="completed"):
+        """Write history, final parameters (of `model`, if given), W&B's record, and last the figures with the status.
+
+        After an interrupted training all is kept, with the status "interrupted", and KeyboardInterrupt raised again.
+        """
+        save_npz(self.path / "history.npz", history.series(), compressed=True)
+        if model is not None:
+            model.save_to(self.path / "parameters.npz")
         interrupted = history.stop_reason == "interrupted"
-        figures = {**history.summary(), **(metrics or {}), "parameter_count": model.parameter_count}
-        logged = wandb_log.log_run(self.path, config or {}, _wandb_rows(history), figures)
-        save_json(self.path / "metrics.json",
-                  {"status": "interrupted" if interrupted else "completed", **figures, "wandb": logged})
+        figures = {**history.summary(), **figures}
+        logged = wandb_log.log_run(self.path, self.settings(), _wandb_rows(history), figures)
+        self.set_status("interrupted" if interrupted else status, **figures, wandb=logged)
+        if interrupted:
+            raise KeyboardInterrupt
 
-    def fail(self, error):
-        """Mark the run as failed, with the error's text."""
-        save_json(self.path / "metrics.json", {"status": "failed", "error": f"{type(error).__name__}: {error}"})
-
-    def save_figure(self, name, figure):
-        """Save a Figure as <name>-<username>.png and return the Path."""
-        return write_atomically(self.path / f"{name}-{username()}.png",
-                                lambda file: figure.savefig(file, format="png", dpi=FIGURE_DPI))
+    def save_picture(self, name, content, ending="png"):
+        """Save a picture's bytes as <name>-<username>.<ending> and return the Path."""
+        return write_atomically(self.path / f"{name}-{username()}.{ending}", lambda file: file.write(content))
 
     def settings(self):
-        """Return what `begin` wrote."""
+        """Return what was asked for, a dict."""
         return load_json(self.path / "settings.json")
 
     def metrics(self):
-        """Return the run's metrics and status."""
+        """Return the final figures and the status, a dict."""
         return load_json(self.path / "metrics.json")
 
-    def history(self):
-        """Return the history's series, a dict of arrays."""
-        return load_npz(self.path / "history.npz")
+    def arrays(self, name):
+        """Return the arrays of <name>.npz, a dict."""
+        return load_npz(self.path / f"{name}.npz")
 
     def listing(self):
-        """Return (name, bytes) of the files in it, W&B's taken together."""
-        files = [f for f in sorted(self.path.iterdir()) if f.is_file()]
-        rows = [(f.name, f.stat().st_size) for f in files]
-        if (self.path / "wandb").is_dir():
-            rows.append(("wandb/", sum(f.stat().st_size for f in (self.path / "wandb").rglob("*") if f.is_file())))
-        return rows
+        """Return (name, bytes) of the files in it."""
+        return [(f.name, f.stat().st_size) for f in sorted(self.path.iterdir()) if f.is_file()]
 
 
-def _wandb_rows(history, most=100):
-    """Return the history as rows for W&B: every ~10th iteration (at most `most` in all), and every epoch's end."""
-    every = max(10, len(history.iteration_loss) // most)
-    rows = {int(s): {"samples": int(s), "loss": float(v)}
-            for s, v in zip(history.iteration_samples[::every], history.iteration_loss[::every])}
-    for i, samples in enumerate(history.epoch_samples):
-        row = rows.setdefault(int(samples), {"samples": int(samples)})
-        row |= {"epoch": i + 1, "epoch_loss": float(history.epoch_loss[i])}
-        if not np.isnan(history.epoch_accuracy[i]):
-            row["accuracy"] = float(history.epoch_accuracy[i])
-    return [rows[samples] for samples in sorted(rows)]
+def _wandb_rows(history):
+    """Return the history as rows for W&B: at most MOST_ROWS epochs, evenly spread, the last one among them."""
+    chosen = np.unique(np.linspace(0, history.epochs - 1, min(history.epochs, MOST_ROWS)).astype(int))
+    return [{"epoch": int(i) + 1, "samples": int(history.epoch_samples[i]), "loss": history.epoch_loss[i],
+             "accuracy": history.epoch_accuracy[i]} for i in chosen]
+
+
+def run_sweep(function, settings, *, workers=-1, description="runs", progress=True, keep=None):
+    """Return [function(s) for s in settings], computed over `workers` processes (-1: all cores).
+
+    `function` must be importable (defined in a module) and depend on its argument alone: seeds belong in the settings,
+    so the results are the same for any number of workers. Every run has one BLAS thread: more would fight over the
+    cores and change the last bits. It also has this package's environment variables of this moment, which say where its
+    folder goes. `keep`, if given, is called with the list of results so far whenever one has come. An error in a run
+    ends the sweep with that error and the setting that raised it; the folders of finished runs stay. So it is with
+    Ctrl-C: no worker is left behind, and no folder that still says "running". The same call runs on a cluster:
+    `with joblib.parallel_config(backend="dask"): run_sweep(...)`. Raises ValueError for no settings.
+    """
+    settings = list(settings)
+    if not settings:
+        raise ValueError(f"{description}: expected at least one setting to run, got none")
+    variables, started = _package_variables(), time.time()
+    jobs = (joblib.delayed(_run_one)(function, setting, variables) for setting in settings)
+    results = joblib.Parallel(n_jobs=workers, return_as="generator", batch_size="auto")(jobs)
+    with warnings.catch_warnings():
+        # A worker that has grown by 300 MB, by a data set say, is replaced once its run is done; nothing is lost.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
+        done = []
+        try:
+            for result in tqdm(results, total=len(settings), desc=description, file=sys.stdout, disable=not progress,
+                               ncols=100):
+                done.append(result)
+                if keep is not None:
+                    keep(done)
+            return done
+        except KeyboardInterrupt:
+            get_reusable_executor().shutdown(wait=True, kill_workers=True)
+            _mark_interrupted(started)
+            raise
+
+
+def _mark_interrupted(since):
+    """Give the status "interrupted" to the folders that killed workers have left "running" since then."""
+    for path in runs_root().glob("*/metrics.json"):
+        if path.stat().st_mtime >= since - 1 and RunFolder(path.parent).status == "running":
+            RunFolder(path.parent).set_status("interrupted")
+
+
+def _package_variables():
+    return {name: value for name, value in os.environ.items()
+            if name.startswith("SMAI_") or name in ("WANDB_MODE", "SCIKIT_LEARN_DATA")}
+
+
+def _run_one(function, setting, variables):
+    # A worker outlives the sweep it was started for, and keeps the variables of that time.
+    for name in _package_variables().keys() - variables.keys():
+        del os.environ[name]
+    os.environ.update(variables)
+    try:
+        with _threadpools().limit(limits=1):
+            return function(setting)
+    except Exception as error:
+        error.add_note(f"in the run with the settings {setting!r}")
+        raise
+
+
+@functools.cache  # looking for the pools takes milliseconds, a run may take less
+def _threadpools():
+    return ThreadpoolController()

@@ -59,19 +59,17 @@ class TrainConfig:
 
 @dataclasses.dataclass
 class History:
-    """What happened, as lists while training and NumPy arrays afterwards.
+    """What happened in a training run, in lists that grow.
 
-    `iteration_loss` and `iteration_samples` have one entry for each call of Model.train: its loss,
-    and the data points passed through train() up to and including it. `epoch_loss` is the
-    sample-weighted mean training loss of each epoch, `epoch_samples` the data points seen at its
-    end, `epoch_accuracy` the accuracy on all samples then (NaN where not evaluated),
-    `epoch_seconds` its training time without the evaluation.
+    `iteration_loss` has one entry for each call of Model.train. `epoch_loss` is the sample-weighted mean training loss
+    of each epoch, `epoch_accuracy` the accuracy on all samples at its end (NaN where not evaluated), `epoch_seconds`
+    its training time without the evaluation.
     """
 
+    sample_count: int  # rows of the training data
+    batch_size: int
     iteration_loss: list = dataclasses.field(default_factory=list)
-    iteration_samples: list = dataclasses.field(default_factory=list)
     epoch_loss: list = dataclasses.field(default_factory=list)
-    epoch_samples: list = dataclasses.field(default_factory=list)
     epoch_accuracy: list = dataclasses.field(default_factory=list)
     epoch_seconds: list = dataclasses.field(default_factory=list)
     updates: int = 0
@@ -79,7 +77,7 @@ class History:
     stop_reason: str = ""  # "max_epochs", "early_stopping", "interrupted", or what a callback said
     seed: str = ""  # entropy and spawn key of the Generator that shuffled
 
-    SERIES = ("iteration_loss", "iteration_samples", "epoch_loss", "epoch_samples", "epoch_accuracy", "epoch_seconds")
+    SERIES = ("iteration_loss", "epoch_loss", "epoch_accuracy", "epoch_seconds")
 
     @property
     def epochs(self):
@@ -87,21 +85,39 @@ class History:
         return len(self.epoch_loss)
 
     @property
+    def iteration_samples(self):
+        """Data points passed through train() up to and including each iteration, an array."""
+        batches = -(-self.sample_count // self.batch_size)
+        epoch, batch = np.divmod(np.arange(len(self.iteration_loss)), batches)
+        return epoch * self.sample_count + np.minimum((batch + 1) * self.batch_size, self.sample_count)
+
+    @property
+    def epoch_samples(self):
+        """Data points passed through train() at the end of each epoch, an array."""
+        return self.sample_count * np.arange(1, self.epochs + 1)
+
+    @property
     def samples(self):
         """Data points passed through train() in all."""
-        return int(self.iteration_samples[-1]) if len(self.iteration_samples) else 0
+        return int(self.iteration_samples[-1]) if self.iteration_loss else 0
 
     def series(self):
-        """Return the per-iteration and per-epoch series as a dict of arrays."""
-        return {name: np.array(getattr(self, name), dtype=np.int64 if name.endswith("samples") else np.float64)
-                for name in self.SERIES}
+        """Return the lists as a dict of float32 arrays."""
+        return {name: np.array(getattr(self, name), np.float32) for name in self.SERIES}
 
     def summary(self):
-        """Return the final figures as a dict of plain numbers and strings."""
-        last = lambda values: float(values[-1]) if len(values) else None  # noqa: E731
-        return {"final_loss": last(self.epoch_loss), "final_accuracy": last(self.epoch_accuracy),
-                "epochs": self.epochs, "samples": self.samples, "updates": self.updates,
-                "seconds": self.seconds, "stop_reason": self.stop_reason, "seed": self.seed}
+        """Return the final figures and what `restore` needs as a dict of plain numbers and strings."""
+        return {"final_loss": self.epoch_loss[-1] if self.epochs else None,
+                "final_accuracy": self.epoch_accuracy[-1] if self.epochs else None,
+                "sample_count": self.sample_count, "batch_size": self.batch_size, "epochs": self.epochs,
+                "samples": self.samples, "updates": self.updates, "seconds": self.seconds,
+                "stop_reason": self.stop_reason, "seed": self.seed}
+
+    @classmethod
+    def restore(cls, series, summary):
+        """Return the History of which these are `series()` and `summary()`; further names are ignored."""
+        names = ("sample_count", "batch_size", "updates", "seconds", "stop_reason", "seed")
+        return cls(**{name: series[name].tolist() for name in cls.SERIES}, **{name: summary[name] for name in names})
 
 
 class Callback:
@@ -145,7 +161,7 @@ class Trainer:
             raise ValueError("checkpoint_path: expected a path, since the config asks for checkpoints, got None")
         self.model, self.config, self.rng = model, config, rng
         self.callbacks, self.checkpoint_path = list(callbacks), checkpoint_path
-        self.history = History()
+        self.history = History(1, 1)
         self.samples = 0
         self._stop_reason = ""
         self._base_rate = model.optimizer.learning_rate
@@ -171,7 +187,7 @@ class Trainer:
         """
         x, y = self._checked_data(x, y)
         has_accuracy = y.shape[1] == 1 and bool(np.isin(y, (0, 1)).all())
-        self.history = History(seed=_seed_of(self.rng))
+        self.history = History(len(x), self.config.batch_size, seed=_seed_of(self.rng))
         self.samples, self._stop_reason = 0, ""
         config = self.config
         rule = EarlyStopping(config.patience, config.relative_loss_threshold) if config.patience else None
@@ -205,8 +221,6 @@ class Trainer:
         if best is not None and best.parameters is not None:
             self.model.parameters = best.parameters
         self.history.seconds = before + time.perf_counter() - start
-        for name, values in self.history.series().items():
-            setattr(self.history, name, values)
         return self.history
 
     def save_checkpoint(self, path, x, y, best=None):
@@ -254,7 +268,6 @@ class Trainer:
                     f"{model.optimizer.learning_rate:g}: {error}") from error
             self.samples += len(batch_x)
             history.iteration_loss.append(loss)
-            history.iteration_samples.append(self.samples)
             pending += 1
             if pending == config.grad_accumulation_steps:
                 self._update(len(x))
@@ -283,7 +296,6 @@ class Trainer:
         batches = math.ceil(len(x) / self.config.batch_size)
         sizes = np.diff(history.iteration_samples[-batches:], prepend=self.samples - len(x))
         history.epoch_loss.append(float(np.average(history.iteration_loss[-batches:], weights=sizes)))
-        history.epoch_samples.append(self.samples)
         history.epoch_seconds.append(seconds)
         evaluated = has_accuracy and every and len(history.epoch_loss) % every == 0
         history.epoch_accuracy.append(accuracy(self.model.predict(x), y) if evaluated else math.nan)

@@ -1,20 +1,25 @@
-"""Sections 1.2 and 1.4: networks that predict the country of each pixel of the border map."""
+"""Sections 1.2 and 1.4: networks that predict the country of each pixel of the border map.
+
+In: a BorderSetting. Out: a run folder with the predicted map, and the BorderResult that is read from it.
+"""
 
 import dataclasses
 import itertools
+from pathlib import Path
 
 import numpy as np
 
 from smai_nn.activations import ACTIVATIONS, Sigmoid
 from smai_nn.checks import require_choice
-from smai_nn.datasets.border import COUNTRIES, BorderDataset
-from smai_nn.experiments.recording import train_and_save
+from smai_nn.datasets import sources
+from smai_nn.datasets.border import BorderDataset
 from smai_nn.metrics import accuracy
 from smai_nn.model import build_network
 from smai_nn.optim import OPTIMIZERS
-from smai_nn.plots.maps import plot_map_prediction
-from smai_nn.sweep import run_sweep
-from smai_nn.trainer import History, TrainConfig
+from smai_nn.runs import Experiment, RunFolder, restore_setting
+from smai_nn.trainer import History, TrainConfig, Trainer
+
+STUCK_EPOCHS, STUCK_GAIN = 20, 0.005  # see BorderResult.is_stuck
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +34,7 @@ class BorderSetting:
     batch_size: int = 32
     grad_accumulation_steps: int = 1
     max_epochs: int = 500
-    patience: int = 10
+    patience: int | None = 10  # None: no early stopping
     relative_loss_threshold: float = 0.01
     seed: int = 0  # of the initial values and of the shuffling, in separate streams
 
@@ -47,10 +52,20 @@ class BorderSetting:
         """Architecture and activation, such as "2-32-32-1 relu"."""
         return f"{self.architecture} {self.activation}"
 
-    def train_config(self, **changes):
-        """Return the TrainConfig of this run."""
-        return TrainConfig(self.batch_size, self.grad_accumulation_steps, self.max_epochs, self.patience,
-                           self.relative_loss_threshold, **changes)
+    @property
+    def depth(self):
+        """Number of hidden layers."""
+        return len(self.hidden)
+
+    @property
+    def width(self):
+        """Width of the first hidden layer."""
+        return self.hidden[0]
+
+    @property
+    def samples_per_update(self):
+        """Samples whose gradients one update uses."""
+        return self.batch_size * self.grad_accumulation_steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,109 +76,57 @@ class BorderResult:
     parameter_count: int
     loss: float
     accuracy: float
+    majority_accuracy: float  # of always answering the more frequent country
     history: History
-    predicted: np.ndarray  # (height, width), 0 or 1
-    folder: str  # name of the run folder
+    truth: np.ndarray  # (height, width), 0 or 1
+    predicted: np.ndarray  # likewise
+    folder: Path
 
     @property
     def converged(self):
         """Whether early stopping, and not the cap on epochs, ended the run."""
         return self.history.stop_reason == "early_stopping"
 
+    @property
+    def is_stuck(self):
+        """Whether the rule ended the run early on the plateau of the majority class.
 
-def border_model(setting, rng):
-    """Return the untrained float32 Model of a BorderSetting."""
-    return build_network((2, *setting.hidden, 1), ACTIVATIONS[setting.activation], Sigmoid, loss=setting.loss,
-                         optimizer=OPTIMIZERS[setting.optimizer](setting.learning_rate), rng=rng)
+        That is: within STUCK_EPOCHS epochs, no more than STUCK_GAIN above the majority's accuracy.
+        """
+        return self.history.epochs <= STUCK_EPOCHS and self.accuracy <= self.majority_accuracy + STUCK_GAIN
 
 
 def run_border(setting, progress=False):
-    """Train one network until early stopping, keep its run folder, and return a BorderResult."""
+    """Train one network until early stopping; return the path of its run folder."""
     dataset = BorderDataset()
     initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
-    model = border_model(setting, initial_rng)
-
-    def final_map():
-        return model.predict(dataset.inputs)
-
-    def figures(history):
-        predicted = dataset.as_map(final_map() > 0.5).astype(np.uint8)
-        title = f"{setting.label}, seed {setting.seed}"
-        return {"map": plot_map_prediction(dataset.mask, predicted, COUNTRIES, title)}
-
-    def metrics(history):
-        return {"map_loss": model.evaluate(dataset.inputs, dataset.targets),
-                "map_accuracy": accuracy(final_map(), dataset.targets)}
-
-    settings = {"experiment": "border", "data": dataset.source.record(), "seed": setting.seed,
-                "border": dataclasses.asdict(setting)}
-    name = f"border-{setting.architecture}-{setting.activation}-s{setting.seed}"
-    folder, history = train_and_save(model, setting.train_config(progress=progress), dataset.inputs, dataset.targets,
-                                     rng=shuffle_rng, name=name, settings=settings, figures=figures, metrics=metrics)
-    final = metrics(history)
-    return BorderResult(setting, model.parameter_count, final["map_loss"], final["map_accuracy"], history,
-                        dataset.as_map(final_map() > 0.5).astype(np.uint8), folder.name)
+    model = build_network((2, *setting.hidden, 1), ACTIVATIONS[setting.activation], Sigmoid, loss=setting.loss,
+                          optimizer=OPTIMIZERS[setting.optimizer](setting.learning_rate), rng=initial_rng)
+    config = TrainConfig(setting.batch_size, setting.grad_accumulation_steps, setting.max_epochs, setting.patience,
+                         setting.relative_loss_threshold, progress=progress)
+    with RunFolder.recording(f"{setting.label}-s{setting.seed}", BORDER.described(setting, dataset.source)) as folder:
+        history = Trainer(model, config, rng=shuffle_rng).fit(dataset.inputs, dataset.targets)
+        prediction = model.predict(dataset.inputs)
+        folder.save_arrays("map", truth=dataset.mask, predicted=dataset.as_map(prediction > 0.5).astype(np.uint8))
+        folder.finish(history, {"map_loss": model.loss.value(prediction, dataset.targets),
+                                "map_accuracy": accuracy(prediction, dataset.targets),
+                                "majority_accuracy": dataset.majority_accuracy,
+                                "parameter_count": model.parameter_count}, model=model)
+    return folder.path
 
 
-def vary(base, seeds, **lists):
-    """Return `base` with every combination of the given values, each with every seed, as a list of settings."""
-    return [dataclasses.replace(base, **dict(zip(lists, values)), seed=seed)
-            for values in itertools.product(*lists.values()) for seed in seeds]
+def read_border(folder):
+    """Return the BorderResult of a finished run's folder."""
+    folder = RunFolder(folder)
+    metrics, maps = folder.metrics(), folder.arrays("map")
+    return BorderResult(restore_setting(BorderSetting, folder.settings()["setting"]), metrics["parameter_count"],
+                        metrics["map_loss"], metrics["map_accuracy"], metrics["majority_accuracy"],
+                        History.restore(folder.arrays("history"), metrics), maps["truth"], maps["predicted"], folder.path)
 
 
-def run_missing(settings, results, description):
-    """Return the results of all settings, in order; whatever is among `results` already is not run again."""
-    made = {result.setting: result for result in results}
-    missing = [setting for setting in settings if setting not in made]
-    if missing:
-        made |= zip(missing, run_sweep(run_border, missing, description=description))
-    return [made[setting] for setting in settings]
+def border_source(setting=None):
+    """Return the DataSource of the border map."""
+    return sources.find_file("border.png")
 
 
-def group(results, key):
-    """Return a dict key(setting) -> list of results, in order of appearance; `key` may name an attribute."""
-    groups = {}
-    for result in results:
-        value = getattr(result.setting, key) if isinstance(key, str) else key(result.setting)
-        groups.setdefault(value, []).append(result)
-    return groups
-
-
-def spread(values, form="{:.3f}"):
-    """Return "median (least to greatest)" as text."""
-    return f"{form.format(np.median(values))} ({form.format(min(values))} to {form.format(max(values))})"
-
-
-def summary_row(results):
-    """Return what a table shows of the runs of one setting that differ by seed alone: texts by column."""
-    stopped = sum(r.converged for r in results)
-    return {"parameters": results[0].parameter_count,
-            "final loss": spread([r.loss for r in results]),
-            "accuracy": spread([100 * r.accuracy for r in results], "{:.1f}") + " %",
-            "epochs": spread([r.history.epochs for r in results], "{:.0f}"),
-            "samples": spread([r.history.samples / 1000 for r in results], "{:.1f}") + " k",
-            "seconds": spread([r.history.seconds for r in results], "{:.2f}"),
-            "stopped early": f"{stopped} of {len(results)}"}
-
-
-def effect_arrays(results, values, key):
-    """Return (losses, accuracies), each (len(values), seeds), for the runs whose `key(setting)` is each value."""
-    groups = group(results, key)
-    return tuple(np.array([[getattr(r, name) for r in groups[value]] for value in values])
-                 for name in ("loss", "accuracy"))
-
-
-def cost_tables(results, learning_rates, batch_sizes, accumulations, measure):
-    """Return the medians over seeds of `measure(result)`, (learning rates, batch sizes, accumulations)."""
-    groups = group(results, lambda s: (s.learning_rate, s.batch_size, s.grad_accumulation_steps))
-    return np.array([[[np.median([measure(r) for r in groups[rate, size, steps]]) for steps in accumulations]
-                      for size in batch_sizes] for rate in learning_rates])
-
-
-def rank_correlation(first, second):
-    """Return Spearman's rank correlation of two sequences of numbers; NaN if one of them is constant."""
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return float("nan")
-    from scipy.stats import spearmanr  # loaded late: it takes half a second
-
-    return float(spearmanr(first, second).statistic)
+BORDER = Experiment("border", 1, run_border, read_border, border_source)

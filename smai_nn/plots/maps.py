@@ -5,51 +5,51 @@ from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from smai_nn.plots.style import BLACK, SKY, colour_bar, describe, new_figure
+from smai_nn.plots.style import BLACK, SKY, colour_bar, describe, new_figure, share_legend
 
 COUNTRY_COLOURS = ("#FFA500", "#8A2BE2")  # the picture's own: Netherlands, Belgium
 COUNTRY_MAP = ListedColormap(COUNTRY_COLOURS)
+PALE = tuple(tuple(0.5 + 0.5 * c for c in to_rgb(colour)) for colour in COUNTRY_COLOURS)  # the truth below the errors
 COLUMN, ROW = "column (px)", "row (px)"
-_PREDICTION_MARGINS = (0.55, 1.0, 0.1, 0.45)  # inches: room for labels, legend below, two lines of title
-X_INPUT, Y_INPUT = "x1", "x2"
 
 
 def plot_picture_and_mask(image, mask, countries):
     """Show the RGB picture (height, width, 3) and its 0-1 mask (height, width) side by side."""
     figure, axes = new_figure(1, 2, height=4.2)
     axes[0, 0].imshow(image)
-    describe(axes[0, 0], "The picture", COLUMN, ROW, handles=country_patches(countries), legend="below", columns=2)
+    describe(axes[0, 0], "The picture", COLUMN, ROW, legend="below", handles=country_patches(countries), columns=2)
     axes[0, 1].imshow(mask, cmap="gray_r", vmin=0, vmax=1)
     patches = [Patch(facecolor=c, edgecolor="black", label=f"{i}: {n}")
                for i, (c, n) in enumerate(zip(("white", "black"), countries))]
-    describe(axes[0, 1], "The binary mask", COLUMN, ROW, handles=patches, legend="below", columns=2)
+    describe(axes[0, 1], "The binary mask", COLUMN, ROW, legend="below", handles=patches, columns=2)
     return figure
 
 
-def plot_class_balance(counts, countries):
-    """Show the number of pixels of each country as bars."""
-    figure, axes = new_figure(width=4.6, height=3)
-    total = sum(counts)
-    for label, (count, country, colour) in enumerate(zip(counts, countries, COUNTRY_COLOURS)):
-        share = f"{country}: {count} pixels, {count / total:.1%}"
-        axes[0, 0].bar(f"{label}: {country}", count, color=colour, label=share)
-    axes[0, 0].set_ylim(0, max(counts) * 1.3)
-    describe(axes[0, 0], "Class balance of the mask", "label", "pixels", legend="upper left")
-    return figure
-
-
-def plot_map_prediction(mask, predicted, countries, title):
+def plot_map_prediction(truth, predicted, countries, title):
     """Show truth, prediction and errors over the truth side by side; both maps are 0-1 (height, width)."""
-    figure, axes = new_figure(1, 3, width=4, height=4.5, margins=_PREDICTION_MARGINS)
-    _draw_prediction(axes[0], mask, predicted, countries, title)
+    figure, axes = new_figure(1, 3, width=3.2, height=3.9, margins=(0.45, 1.0, 0.08, 0.3))
+    axes[0, 0].imshow(truth, cmap=COUNTRY_MAP, vmin=0, vmax=1)
+    describe(axes[0, 0], "Ground truth", COLUMN, ROW, legend="below", handles=country_patches(countries), columns=2)
+    _draw_prediction(axes[0, 1], truth, predicted, title)
+    axes[0, 1].legend(handles=country_patches(countries), **_below(axes[0, 0]))
+    _draw_errors(axes[0, 2], truth, predicted)
+    axes[0, 2].legend(handles=error_patches(countries), **_below(axes[0, 0]))
     return figure
 
 
-def plot_prediction_gallery(mask, predictions, countries):
-    """Show a row of truth, prediction and errors for each (title, 0-1 map) of `predictions`."""
-    figure, axes = new_figure(len(predictions), 3, width=4, height=4.5, margins=_PREDICTION_MARGINS)
-    for row, (title, predicted) in zip(axes, predictions):
-        _draw_prediction(row, mask, predicted, countries, title)
+def _below(axes):
+    """Return the place of a panel's legend, for another panel of the same row."""
+    legend = axes.get_legend()
+    return {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "borderaxespad": 0, "ncols": 2} if legend else {}
+
+
+def plot_prediction_gallery(truth, predictions, countries):
+    """Show predictions, and below each its errors over the truth, for each (title, 0-1 map) of `predictions`."""
+    figure, axes = new_figure(2, len(predictions), width=3.3, height=3.4)
+    for (above, below), (title, predicted) in zip(axes.T, predictions):
+        _draw_prediction(above, truth, predicted, title)
+        _draw_errors(below, truth, predicted)
+    share_legend(figure, [*country_patches(countries), *error_patches(countries)], columns=3)
     return figure
 
 
@@ -58,7 +58,7 @@ def plot_decision_regions(regions, inputs, targets):
 
     The grid is (rows, columns) with row 0 at the least x2. `inputs` (n, 2), `targets` (n, 1).
     """
-    figure, axes = new_figure(1, len(regions), width=3.9, height=4.2)
+    figure, axes = new_figure(1, len(regions), width=3.2, height=3.6)
     targets = targets.ravel()
     for panel, (title, values) in zip(axes[0], regions):
         picture = panel.imshow(values, origin="lower", extent=(-0.25, 1.25, -0.25, 1.25), cmap="RdBu_r", vmin=0, vmax=1)
@@ -67,30 +67,32 @@ def plot_decision_regions(regions, inputs, targets):
         for label, marker in ((0, "o"), (1, "s")):
             panel.scatter(*inputs[targets == label].T, marker=marker, s=70, color="white", edgecolor="black",
                           label=f"XOR = {label}", zorder=3)
-        handles = [*panel.get_legend_handles_labels()[0], Line2D([], [], color="black", label="output 0.5")]
-        describe(panel, title, X_INPUT, Y_INPUT, handles=handles, legend="below", columns=3)
+        describe(panel, title, "x1", "x2")
     colour_bar(figure, picture, axes[0, :].tolist(), "network output", shrink=0.75)
+    share_legend(figure, [*axes[0, 0].get_legend_handles_labels()[0], Line2D([], [], color="black", label="output 0.5")])
     return figure
-
-
-def _draw_prediction(axes, mask, predicted, countries, title):
-    wrong = predicted != mask
-    patches = country_patches(countries)
-    for panel, picture, name in ((axes[0], mask, "Ground truth"), (axes[1], predicted, "Prediction")):
-        panel.imshow(picture, cmap=COUNTRY_MAP, vmin=0, vmax=1)
-        describe(panel, name if panel is axes[0] else f"Prediction, {1 - wrong.mean():.2%} correct\n{title}",
-                 COLUMN, ROW, handles=patches, legend="below", columns=2)
-    for panel in axes:
-        panel.locator_params(nbins=4)  # every run draws this: a label less is a millisecond less
-    pale = 0.5 + 0.5 * np.array([to_rgb(c) for c in COUNTRY_COLOURS])[mask]  # truth, faded, below the errors
-    pale[wrong & (mask == 0)] = to_rgb(BLACK)
-    pale[wrong & (mask == 1)] = to_rgb(SKY)
-    axes[2].imshow(pale)
-    errors = [Patch(color=BLACK, label=f"{countries[0]} taken for {countries[1]}: {int((wrong & (mask == 0)).sum())}"),
-              Patch(color=SKY, label=f"{countries[1]} taken for {countries[0]}: {int((wrong & (mask == 1)).sum())}")]
-    describe(axes[2], f"Errors over the truth: {int(wrong.sum())} pixels", COLUMN, ROW, handles=errors, legend="below")
 
 
 def country_patches(countries, alpha=1.0):
     """Return a legend's entries for the countries' colours."""
     return [Patch(color=colour, alpha=alpha, label=country) for colour, country in zip(COUNTRY_COLOURS, countries)]
+
+
+def error_patches(countries):
+    """Return a legend's entries for errors over the truth."""
+    entries = [(PALE[0], f"{countries[0]}, right"), (PALE[1], f"{countries[1]}, right"),
+               (BLACK, f"{countries[0]} taken for {countries[1]}"), (SKY, f"{countries[1]} taken for {countries[0]}")]
+    return [Patch(color=colour, label=label) for colour, label in entries]
+
+
+def _draw_prediction(panel, truth, predicted, title):
+    panel.imshow(predicted, cmap=COUNTRY_MAP, vmin=0, vmax=1)
+    describe(panel, f"{title}: {np.mean(predicted == truth):.2%} correct", COLUMN, ROW)
+
+
+def _draw_errors(panel, truth, predicted):
+    picture, wrong = np.array(PALE)[truth], predicted != truth
+    picture[wrong & (truth == 0)] = to_rgb(BLACK)
+    picture[wrong & (truth == 1)] = to_rgb(SKY)
+    panel.imshow(picture)
+    describe(panel, f"Errors over the truth: {int(wrong.sum())} px", COLUMN, ROW)

@@ -1,9 +1,13 @@
-"""What all figures share: colours, labels, the username stamp, and the audit of all of these."""
+"""What all figures share: their style, colours, labels, the username, the files they become, and the audit of these."""
 
+import io
+
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from matplotlib.transforms import offset_copy
+from PIL import Image
 
 from smai_nn.runs import username
 
@@ -12,90 +16,113 @@ BLUE, ORANGE, GREEN, PURPLE, RED, SKY, YELLOW, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
 SERIES = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
 
-# One colour and one marker for each activation, in every figure.
+# A colour means one thing in all figures: an activation (with its marker), or a feature mapping.
 ACTIVATION_STYLES = {"relu": (BLUE, "o"), "tanh": (RED, "s"), "sigmoid": (GREEN, "^"), "identity": (ORANGE, "D")}
-
-# One colour for each feature mapping, one line style for each of its sizes.
 METHOD_COLOURS = {"Raw": BLUE, "Polynomial": RED, "Fourier": GREEN}
-SIZE_LINES = {5: ":", 15: "--", 25: "-"}
 
-
-def method_line(method, size):
-    """Return the colour and line style, as keywords of matplotlib's plot, of a mapping with its size."""
-    return {"color": METHOD_COLOURS[method], "linestyle": "-" if method == "Raw" else SIZE_LINES.get(size, "-.")}
+STYLE = {"figure.dpi": 90, "savefig.dpi": 90, "font.size": 9, "axes.titlesize": 10, "axes.labelsize": 9,
+         "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8, "legend.framealpha": 0.85}
+STRIP = 0.2  # inches at the top of every figure that hold the username and nothing else
+COLOURS = 128  # of a figure saved as PNG, which is two thirds smaller than with all of them
 
 
 def new_figure(rows=1, columns=1, width=4.6, height=3.7, margins=None):
     """Return a Figure of rows x columns panels, each `width` x `height` inches, and its axes (rows, columns).
 
-    The layout is found automatically, or fixed by `margins`, inches around each panel (left, bottom,
-    right, top), which draws twice as fast: for the figures that every run of a sweep makes.
+    At most ten inches in all are shown in the notebook's full size. The layout is found automatically, or fixed by
+    `margins`, inches around each panel (left, bottom, right, top), which draws twice as fast. The username stands in a
+    strip at the top.
     """
-    figure = Figure(figsize=(width * columns, height * rows), layout=None if margins else "constrained")
+    matplotlib.rcdefaults()  # whatever somebody's matplotlibrc says: it could turn the maps upside down
+    matplotlib.rcParams.update(STYLE)
+    full_width, full_height = width * columns, height * rows + STRIP
+    figure = Figure(figsize=(full_width, full_height), layout=None if margins else "constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
+    below_strip = 1 - STRIP / full_height
     if margins:
         left, bottom, right, top = margins
-        inner_width, inner_height = width - left - right, height - bottom - top
-        figure.subplots_adjust(left / width / columns, bottom / height / rows, 1 - right / width / columns,
-                               1 - top / height / rows, (left + right) / inner_width, (bottom + top) / inner_height)
+        figure.subplots_adjust(left / full_width, bottom / full_height, 1 - right / full_width,
+                               below_strip - top / full_height, (left + right) / (width - left - right),
+                               (bottom + top) / (height - bottom - top))
+    else:
+        figure.get_layout_engine().set(rect=(0, 0, 1, below_strip))
+    figure.text(1 - 0.06 / full_width, 1 - 0.04 / full_height, username(), ha="right", va="top", fontsize=8,
+                color="#555555")
     return figure, axes
 
 
-def describe(axes, title, x_label, y_label, *, handles=None, legend="best", columns=1, tick_lines=1):
-    """Give a panel its title, axis labels, legend and the username.
+def describe(axes, title, x_label, y_label, *, legend=None, handles=None, columns=1):
+    """Give a panel its title, its axis labels and, if it needs one, its legend.
 
-    `legend` is a matplotlib location, or "below" for a legend under the panel, where it hides
-    nothing; `handles` replaces the labelled artists; `tick_lines` is how many lines the x-axis's tick labels have.
+    `legend` is a matplotlib location, or "below" for a legend under the panel, where it hides nothing; `handles`
+    replaces the labelled artists. Panels that share a legend get it by `share_legend`.
     """
-    axes.set_title(title, fontsize=10, y=1)  # without y, it is looked for anew in every drawing
-    axes.set_xlabel(x_label, fontsize=9)
-    axes.set_ylabel(y_label, fontsize=9)
-    axes.tick_params(labelsize=8)
+    axes.set_title(title, y=1)  # without y, it is looked for anew in every drawing
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    if legend is None:
+        return
     place = {"loc": legend}
     if legend == "below":  # a fixed distance, whatever the panel's size: past the tick labels and the x-label
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 0,
-                 "bbox_transform": offset_copy(axes.transAxes, axes.figure, y=-24 - 12 * tick_lines, units="points")}
-    axes.legend(**({"handles": handles} if handles else {}), **place, ncols=columns, fontsize=8, framealpha=0.85)
-    axes.text(0.98, 0.98, username(), ha="right", va="top", transform=axes.transAxes, fontsize=7.5, color="#333333",
-              zorder=10, bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1})
+                 "bbox_transform": offset_copy(axes.transAxes, axes.figure, y=-36, units="points")}
+    axes.legend(**({"handles": handles} if handles else {}), **place, ncols=columns)
+
+
+def share_legend(figure, handles, columns=4):
+    """Give all panels of a figure (of automatic layout) one legend, below them."""
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def audit(figure):
     """Return what is missing in a Figure, a list of sentences; empty if it is complete.
 
-    Every panel but a colour bar needs a title, both axis labels, a legend (or a colour bar of its
-    own) with at least one entry, and the username inside it.
+    Every panel needs a title, both axis labels and axes that are switched on; where it shows more than a colour
+    picture, also a legend, of its own or shared, or a colour bar. A colour bar needs a label. The figure needs the
+    username.
     """
     missing = []
-    bars = {axes for axes in figure.axes if axes.get_label() == "<colorbar>"}
+    bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
     panels = [axes for axes in figure.axes if axes not in bars]
-    if not panels:
-        missing.append("the figure has no panel")
-    for axes in bars:
-        if not (axes.get_ylabel() or axes.get_xlabel()):
-            missing.append("a colour bar has no label")
+    missing += ["the figure has no panel"] * (not panels)
+    missing += ["a colour bar has no label" for axes in bars if not (axes.get_ylabel() or axes.get_xlabel())]
+    shared = any(text.get_text().strip() for legend in figure.legends for text in legend.get_texts())
     for number, axes in enumerate(panels):
         where = f"panel {number} ({axes.get_title() or 'no title'})"
         for name, text in (("title", axes.get_title()), ("x-label", axes.get_xlabel()), ("y-label", axes.get_ylabel())):
-            if not text.strip():
-                missing.append(f"{where} has no {name}")
+            missing += [f"{where} has no {name}"] * (not text.strip())
+        missing += [f"{where} has its axes switched off"] * (not axes.axison)
         legend = axes.get_legend()
         has_legend = legend is not None and any(text.get_text().strip() for text in legend.get_texts())
-        has_bar = any(getattr(image, "colorbar", None) for image in [*axes.images, *axes.collections])
-        if not has_legend and not has_bar:
+        needs_key = any(np.ndim(image.get_array()) == 2 and not _shares_bar(image, figure) for image in axes.images)
+        needs_key |= bool(axes.lines or axes.patches or axes.collections)
+        if needs_key and not (has_legend or shared):
             missing.append(f"{where} has neither a legend nor a colour bar")
-        if not axes.axison:
-            missing.append(f"{where} has its axes switched off")
-        if not any(text.get_text() == username() and text.get_visible() for text in axes.texts):
-            missing.append(f"{where} does not show the username")
+    missing += ["the figure does not show the username"] * (username() not in [t.get_text() for t in figure.texts])
     return missing
 
 
+def _shares_bar(image, figure):
+    """Return whether some colour bar of the figure is of this image's colours and range."""
+    others = [i for axes in figure.axes for i in axes.images if getattr(i, "colorbar", None)]
+    return any(image.cmap.name == i.cmap.name and image.get_clim() == i.get_clim() for i in others)
+
+
 def colour_bar(figure, picture, panels, label, shrink=1.0):
-    """Add a colour bar for `picture` beside one panel or a list of them, in the figure's text sizes."""
-    bar = figure.colorbar(picture, ax=panels, shrink=shrink, aspect=25)
-    bar.set_label(label, fontsize=9)
-    bar.ax.tick_params(labelsize=8)
+    """Add a colour bar for `picture` beside one panel or a list of them."""
+    figure.colorbar(picture, ax=panels, shrink=shrink, aspect=25).set_label(label)
+
+
+def encode(figure, photographs=False):
+    """Return (content, ending): the figure as bytes, "png" of COLOURS colours, or "jpg" where it holds photographs."""
+    buffer, file = io.BytesIO(), io.BytesIO()
+    figure.savefig(buffer, format="png")
+    picture = Image.open(buffer).convert("RGB")
+    if photographs:
+        picture.save(file, "JPEG", quality=85, optimize=True)
+        return file.getvalue(), "jpg"
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    return file.getvalue(), "png"
 
 
 def plain_log_scale(axis, form="{x:g}"):
