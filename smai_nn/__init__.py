@@ -5,15 +5,13 @@ Data flows one way: data set -> features -> model -> trainer -> run folder -> pl
 
 from smai_nn.activations import Identity, ReLU, Sigmoid, Tanh
 from smai_nn.autoencoder import MLPAutoencoder
-from smai_nn.early_stopping import EarlyStopping
 from smai_nn.features import Modular_Dataloader, get_fourier, get_polynomial, get_raw
 from smai_nn.gradcheck import numerical_gradient
 from smai_nn.linear import Linear
 from smai_nn.losses import BCE, MSE
 from smai_nn.model import Model
-from smai_nn.optim import SGD, Adam, Kalman, Momentum
-from smai_nn.trainer import Callback, History, TrainConfig, Trainer
+from smai_nn.optim import SGD, Adam, Momentum
+from smai_nn.trainer import Callback, EarlyStopping, History, TrainConfig, Trainer
 
-__all__ = ["Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "MSE", "BCE", "Model", "SGD", "Momentum", "Adam", "Kalman",
-           "Trainer", "TrainConfig", "Callback", "History", "EarlyStopping", "numerical_gradient",
+__all__ = ["Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "MSE", "BCE", "Model", "SGD", "Momentum", "Adam", "Trainer", "TrainConfig", "Callback", "History", "EarlyStopping", "numerical_gradient",
            "get_raw", "get_polynomial", "get_fourier", "Modular_Dataloader", "MLPAutoencoder"]

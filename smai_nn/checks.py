@@ -1,6 +1,8 @@
 """Checks of what comes from outside, so that every refusal reads alike: expected, received, remedy."""
 
+import math
 import numbers
+import operator
 
 import numpy as np
 
@@ -27,6 +29,8 @@ def as_matrix(values, name, width, dtype):
 
 def require_finite(array, name):
     """Raise ValueError if `array` holds a NaN or an infinity, saying how many and where first."""
+    if math.isfinite(np.vdot(array, array)):  # quick; only an overflow of the squares needs the closer look
+        return
     finite = np.isfinite(array)
     if not finite.all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])
@@ -60,10 +64,25 @@ def require_choice(value, name, choices):
     return value
 
 
-def assign(view, values, name):
-    """Copy `values` into `view`, an array that others share. Raises ValueError for another shape."""
-    if values is view:  # `layer.weights -= step` ends here: the view has already changed
-        return
-    if np.shape(values) != view.shape:
-        raise ValueError(f"{name}: expected shape {view.shape}, got {np.shape(values)}")
-    view[...] = values
+def require_generator(rng):
+    """Return `rng` if it is a numpy Generator; raise ValueError otherwise."""
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng: expected a numpy Generator such as numpy.random.default_rng(0), got {rng!r}")
+    return rng
+
+
+def array_property(name, doc):
+    """Return a property for the array that an object keeps as `_name`, described by `doc`.
+
+    Assigning to it copies into the array, which is a view that others share. Raises ValueError for another shape.
+    """
+    read = operator.attrgetter(f"_{name}")
+
+    def assign(owner, values):
+        array = read(owner)
+        if np.shape(values) != array.shape:
+            raise ValueError(f"{name}: expected shape {array.shape}, got {np.shape(values)}")
+        if values is not array:  # `layer.weights -= step` ends here, and has changed the array already
+            array[...] = values
+
+    return property(read, assign, doc=doc)

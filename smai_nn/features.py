@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from smai_nn.batches import batches_in_order
-from smai_nn.checks import as_matrix, require_choice, require_finite, require_integer
+from smai_nn.checks import as_matrix, require_choice, require_finite, require_generator, require_integer
 from smai_nn.datasets import sources
 from smai_nn.datasets.images import read_image
 
@@ -25,40 +24,32 @@ def get_raw(coords):
     return coords
 
 
-def polynomial_exponents(order, cross_terms="all"):
-    """Return the powers of x and y in each column of `get_polynomial`, an integer array (columns, 2).
+def polynomial_exponents(order):
+    """Return the powers of x and y in each column of `get_polynomial`, an integer array (order (order + 3) / 2, 2).
 
-    By total degree from 1 to `order`: x^d, y^d, then the cross terms x^(d-1) y, x^(d-2) y^2, ..., x y^(d-1). With
-    `cross_terms` "all" these are order (order + 3) / 2 columns; "xy" keeps the one cross term x y alone.
+    By total degree d from 1 to `order`: x^d, y^d, then the cross terms x^(d-1) y, x^(d-2) y^2, ..., x y^(d-1).
     """
-    require_integer(order, "order", 1)
-    require_choice(cross_terms, "cross_terms", ("all", "xy"))
     exponents = []
-    for degree in range(1, order + 1):
-        exponents += [(degree, 0), (0, degree)]
-        if cross_terms == "all" or degree == 2:
-            exponents += [(degree - i, i) for i in range(1, degree)]
+    for degree in range(1, require_integer(order, "order", 1) + 1):
+        exponents += [(degree, 0), (0, degree), *((degree - i, i) for i in range(1, degree))]
     return np.array(exponents)
 
 
-def get_polynomial(coords, order=5, *, cross_terms="all"):
+def get_polynomial(coords, order=5):
     """Return all monomials of x and y of total degree 1 to `order`, (n, columns) float64, without a constant.
 
-    `coords` is (n, 2). For the order of the columns and `cross_terms` see `polynomial_exponents`. Nothing is scaled
-    here: a coordinate of 255 to the power 25 is 10^60, so scale the coordinates first. Raises ValueError for
-    coordinates that are no finite numbers (n, 2), or an order that is no whole number >= 1.
+    `coords` is (n, 2). For the order of the columns see `polynomial_exponents`. Nothing is scaled here: a coordinate of
+    255 to the power 25 is 10^60, so scale the coordinates first. Raises ValueError for coordinates that are no finite
+    numbers (n, 2), or an order that is no whole number >= 1.
 
     >>> get_polynomial(np.array([[2.0, 3.0]]), order=2)  # x, y, x^2, y^2, x y
     array([[2., 3., 4., 9., 6.]])
     """
     x, y = _checked(coords).T
-    exponents = polynomial_exponents(order, cross_terms)
+    exponents = polynomial_exponents(order)
     # Powers by repeated multiplication: row i is x^i, so that a column is the product of two rows.
     x_powers, y_powers = (np.cumprod(np.vstack([np.ones_like(t), np.tile(t, (order, 1))]), axis=0) for t in (x, y))
-    columns = np.empty((len(exponents), len(x)))  # transposed, so that each column is written in one stretch
-    for column, (i, j) in zip(columns, exponents):
-        np.multiply(x_powers[i], y_powers[j], out=column)
-    return columns.T
+    return (x_powers[exponents[:, 0]] * y_powers[exponents[:, 1]]).T
 
 
 def get_fourier(coords, freq=10):
@@ -150,10 +141,8 @@ class Modular_Dataloader:
 
     def __init__(self, img_path, image_type, method, order=5, freq=10, *, size=256, batch_size=128, rng=None):
         require_choice(method, "method", METHODS)
-        if rng is not None and not isinstance(rng, np.random.Generator):
-            raise ValueError(f"rng: expected a numpy Generator such as numpy.random.default_rng(0), got {rng!r}")
         self.batch_size = require_integer(batch_size, "batch_size", 1)
-        self.rng = np.random.default_rng() if rng is None else rng
+        self.rng = np.random.default_rng() if rng is None else require_generator(rng)
         self.image_type, self.method, self.order, self.freq = image_type, method, order, freq
         path = Path(img_path)
         self.source = sources.find_file(path.name) if path.name == str(img_path) and not path.is_file() \
@@ -190,7 +179,9 @@ class Modular_Dataloader:
 
     def __iter__(self):
         order = self.rng.permutation(len(self.features))
-        return batches_in_order(self.features, self.targets, order, self.batch_size)
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start:start + self.batch_size]
+            yield self.features[rows], self.targets[rows]
 
     def __repr__(self):
         return (f"Modular_Dataloader({self.source.label}, {self.image_type}, {self.label}: "
