@@ -160,6 +160,12 @@ def show_source(*objects):
                          f"\n\n```python\n{inspect.getsource(thing).rstrip()}\n```\n\n</details>"))
 
 
+def show_script(name):
+    """Show a script of the project, such as "data/make_border.py", folded."""
+    text = (ROOT / name).read_text(encoding="utf-8").rstrip()
+    display(Markdown(f"<details><summary><code>{name}</code></summary>\n\n```python\n{text}\n```\n\n</details>"))
+
+
 def show_figure(figure, name, photographs=False):
     """Save a Figure as <name>-<username> in the execution's figures folder and show it; photographs become JPEG.
 

@@ -12,6 +12,7 @@ class XorProfile:
 
     seeds: tuple
     widths: tuple  # of all hidden layers
+    pairs: tuple  # of two hidden layers, unequal
     gradient_seeds: tuple
 
 
@@ -43,14 +44,15 @@ class Profile:
 
 FULL = Profile(
     "full", "full: all grids and seeds",
-    XorProfile(seeds=tuple(range(8)), widths=(2, 4, 8, 16), gradient_seeds=(0, 1, 2, 3, 4)),
+    XorProfile(seeds=tuple(range(7)), widths=(2, 4, 8, 16), pairs=((8, 4), (4, 8)),
+               gradient_seeds=(0, 1, 2, 3, 4)),
     BorderProfile(seeds=(0, 1, 2), max_epochs=500, grid_depths=(1, 2, 3), grid_widths=(8, 32, 64),
                   activations=("relu", "tanh", "sigmoid"), depths=(1, 2, 3, 4, 5, 6), widths=(4, 8, 16, 32, 64, 128),
                   learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4, 16)))
 
 QUICK = Profile(
     "quick", "quick: the same code on smaller grids, fewer epochs and samples, for a quick look",
-    XorProfile(seeds=(0, 1), widths=(2, 8), gradient_seeds=(0,)),
+    XorProfile(seeds=(0, 1), widths=(2, 8), pairs=((8, 4), (4, 8)), gradient_seeds=(0,)),
     BorderProfile(seeds=(0, 1), max_epochs=30, grid_depths=(1, 2), grid_widths=(8, 32),
                   activations=("relu", "tanh", "sigmoid"), depths=(1, 3), widths=(8, 32),
                   learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4)))

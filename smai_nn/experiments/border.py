@@ -130,3 +130,73 @@ def border_source(setting=None):
 
 
 BORDER = Experiment("border", 1, run_border, read_border, border_source)
+
+
+def vary(base, seeds, **lists):
+    """Return `base` with every combination of the given values, each with every seed, as a list of settings."""
+    return [dataclasses.replace(base, **dict(zip(lists, values)), seed=seed)
+            for values in itertools.product(*lists.values()) for seed in seeds]
+
+
+def group(results, *names):
+    """Return a dict value -> list of results, by the named attributes of their settings (a tuple for several names)."""
+    groups = {}
+    for result in results:
+        values = tuple(getattr(result.setting, name) for name in names)
+        groups.setdefault(values if len(names) > 1 else values[0], []).append(result)
+    return groups
+
+
+def median(results, name):
+    """Return the median over results of an attribute such as "accuracy", or of one of their histories."""
+    return float(np.median([value_of(r, name) for r in results]))
+
+
+def spread(results, name, form, scale=1):
+    """Return "median (least–greatest)" over results of an attribute, or of one of their histories, as text."""
+    values = scale * np.array([value_of(r, name) for r in results])
+    return f"{np.median(values):{form}} ({values.min():{form}}–{values.max():{form}})"
+
+
+def value_of(result, name):
+    """Return an attribute of a result, of its history or of its setting."""
+    place = next(place for place in (result, result.history, result.setting) if hasattr(place, name))
+    return getattr(place, name)
+
+
+def summary(results, *names):
+    """Return a table row for each combination of the named settings: medians over seeds, range in brackets."""
+    rows = []
+    for values, runs in group(results, *names).items():
+        values = values if len(names) > 1 else (values,)
+        rows.append({**dict(zip(names, values)), "parameters": runs[0].parameter_count,
+                     "final loss": spread(runs, "loss", ".3f"), "accuracy (%)": spread(runs, "accuracy", ".1f", 100),
+                     "epochs": f"{median(runs, 'epochs'):.0f}", "thousand samples": f"{median(runs, 'samples') / 1e3:.0f}",
+                     "seconds": f"{median(runs, 'seconds'):.2f}", "stuck": f"{sum(r.is_stuck for r in runs)} of {len(runs)}"})
+    return rows
+
+
+def pivot(results, down, across, cell):
+    """Return a table: a row for each value of the setting `down` (a tuple of names), a column for each of `across`.
+
+    `cell(runs)` makes a text of the runs of one setting.
+    """
+    rows = []
+    for values, runs in group(results, *down).items():
+        values = values if len(down) > 1 else (values,)
+        rows.append({**dict(zip(down, values)), **{f"{across} {value:g}": cell(own)
+                                                   for value, own in sorted(group(runs, across).items())}})
+    return rows
+
+
+def loss_and_accuracy(runs):
+    """Return a table's cell: median loss, median accuracy with its range, and how many are stuck, if any are."""
+    stuck = sum(r.is_stuck for r in runs)
+    return f"{median(runs, 'loss'):.3f}, {spread(runs, 'accuracy', '.1f', 100)} %" + f", {stuck} stuck" * bool(stuck)
+
+
+def cost(runs):
+    """Return a table's cell: median accuracy, thousand samples and seconds, and how many are stuck, if any are."""
+    stuck = sum(r.is_stuck for r in runs)
+    return (f"{100 * median(runs, 'accuracy'):.1f} %, {median(runs, 'samples') / 1e3:.0f} k, {median(runs, 'seconds'):.2f} s"
+            + f", {stuck} stuck" * bool(stuck))

@@ -1,162 +1,281 @@
-"""Section 1.3: XOR with many architectures, and the check of their gradients."""
+"""Section 1.3: XOR with many architectures, and the check of their gradients.
+
+In: an XorSetting a run. Out: one study of all runs (a folder, a table, all final parameters), their facts.
+"""
 
 import dataclasses
 import itertools
 
 import numpy as np
 
-from smai_nn import wandb_log
 from smai_nn.activations import ACTIVATIONS
-from smai_nn.datasets.xor import xor_arrays
-from smai_nn.files import save_json
 from smai_nn.gradcheck import compare_gradients
-from smai_nn.metrics import accuracy
 from smai_nn.model import build_network
 from smai_nn.optim import Adam
-from smai_nn.runs import RunFolder
+from smai_nn.runs import Study
 from smai_nn.trainer import Callback, TrainConfig, Trainer
 
 LEARNING_RATE = 0.02
 UPDATES_PER_START = 500  # after which a run that has not converged draws new initial weights
 MOST_STARTS = 200
-MARGIN = 0.25  # converged: every output is at most this far from its label, so well beyond 100% accuracy
+MARGIN = 0.25  # learnt: every output is at most this far from its label, so well beyond 100% accuracy
+# Initial values: the hidden layers' drawn half as large again, so that units differ more; the output layer's nearly
+# zero, so that every output begins near the sigmoid's steepest point and none is saturated on the wrong side.
+HIDDEN_GAIN, OUTPUT_GAIN = 1.5, 0.1
+LOOK_EVERY = 10  # updates between two looks whether it has been learnt
 CHECK_EPSILONS = (1e-4, 1e-5)  # the gradient is checked with both, and the better one counts
+
+
+def xor_arrays(dtype=np.float64):
+    """Return inputs (4, 2) and targets (4, 1): x1 XOR x2 for all x1, x2 in {0, 1}."""
+    inputs = np.array([(0, 0), (0, 1), (1, 0), (1, 1)], dtype)
+    return inputs, np.array([[0], [1], [1], [0]], dtype)
 
 
 @dataclasses.dataclass(frozen=True)
 class XorSetting:
     """One network for XOR."""
 
-    width: int
-    hidden: tuple  # names of the hidden layers' activations, one a layer
-    output: str  # name of the output activation
-    loss: str
-    seed: int
+    widths: tuple  # of the hidden layers
+    activations: tuple  # their names, one a layer
+    output: str = "sigmoid"  # name of the output activation
+    loss: str = "bce"
+    seed: int = 0
     check_gradient: bool = False  # also compare backpropagation with central differences, at the start
+
+    @property
+    def architecture(self):
+        """The widths with input and output, such as "2-8-4-1"."""
+        return "-".join(map(str, (2, *self.widths, 1)))
+
+    @property
+    def is_narrow(self):
+        """Whether a layer has fewer than four units: two are the least that XOR needs."""
+        return min(self.widths) < 4
 
 
 @dataclasses.dataclass(frozen=True)
 class XorResult:
-    """How it went."""
+    """How a run went, with the final parameters."""
 
     setting: XorSetting
-    accuracy: float  # on the four samples, with the final parameters
+    predictions: list  # for (0, 0), (0, 1), (1, 0), (1, 1)
+    accuracy: float
+    largest_error: float  # max |p - y|
     updates: int  # over all starts
     starts: int  # 1: the first initial weights led to success
+    final_loss: float
     gradient_error: float | None  # maximum relative error of the gradient, if checked
-    model: object = None  # the trained Model, if asked for
+    losses: np.ndarray  # of the last start, every LOOK_EVERY updates, float32
+    parameters: np.ndarray  # final, flat
 
 
 class StopWhenLearnt(Callback):
-    """Stops training once every output is within MARGIN of its label."""
-
-    def __init__(self, x, y):
-        self.x, self.y = x, y
+    """Stops training once every output is within MARGIN of its label; looks at every LOOK_EVERY-th update."""
 
     def on_epoch_end(self, trainer):
-        """Stop if all outputs are near enough."""
-        if trainer.history.epoch_accuracy[-1] == 1 and np.abs(trainer.model.predict(self.x) - self.y).max() <= MARGIN:
-            trainer.stop("learnt")
+        """Look, if it is time; with four samples in one batch, an epoch is an update."""
+        if trainer.history.epochs % LOOK_EVERY == 0:
+            x, y = xor_arrays()
+            if np.abs(trainer.model.predict(x) - y).max() <= MARGIN:
+                trainer.stop("learnt")
 
 
-def xor_settings(widths, hidden_families, outputs, seeds):
-    """Return every combination as a list of XorSetting; `outputs` holds (output activation, loss) pairs.
+def xor_settings(widths, pairs, families, outputs, seeds):
+    """Return every combination as a list of XorSetting.
 
-    The gradient is checked in the runs of the first seed.
+    `families` are tuples of the hidden layers' activations; each has every one of `widths` in all layers, and those of
+    two layers also every pair of widths in `pairs`. `outputs` holds (output activation, loss) pairs. The gradient is
+    checked in the runs of the first seed.
     """
-    return [XorSetting(width, hidden, output, loss, seed, check_gradient=seed == seeds[0])
-            for hidden, width, (output, loss), seed in itertools.product(hidden_families, widths, outputs, seeds)]
+    shapes = [(family, (width,) * len(family)) for family in families for width in widths]
+    shapes += [(family, pair) for family in families if len(family) == 2 for pair in pairs]
+    return [XorSetting(shape, family, output, loss, seed, check_gradient=seed == seeds[0])
+            for (family, shape), (output, loss), seed in itertools.product(shapes, outputs, seeds)]
 
 
 def xor_model(setting, rng):
     """Return the untrained float64 Model of an XorSetting."""
-    widths = [2] + [setting.width] * len(setting.hidden) + [1]
-    return build_network(widths, [ACTIVATIONS[name] for name in setting.hidden], ACTIVATIONS[setting.output],
-                         loss=setting.loss, optimizer=Adam(LEARNING_RATE), rng=rng, dtype=np.float64)
+    model = build_network((2, *setting.widths, 1), [ACTIVATIONS[name] for name in setting.activations],
+                          ACTIVATIONS[setting.output], loss=setting.loss, optimizer=Adam(LEARNING_RATE), rng=rng,
+                          dtype=np.float64)
+    for layer in model.layers:
+        gain = OUTPUT_GAIN if layer is model.layers[-1] else HIDDEN_GAIN
+        layer.weights, layer.biases = gain * layer.weights, gain * layer.biases
+    return model
 
 
-def run_xor(setting, keep_model=False):
+def run_xor(setting):
     """Train on the four samples until learnt; return an XorResult.
 
-    Narrow networks have dead units and local minima that no gradient leads out of. A run that is
-    not done after UPDATES_PER_START updates therefore starts again from new weights, drawn from the
-    same seed's stream; all updates count, and the number of starts is reported.
+    There are dead units and local minima that no gradient leads out of. A run that is not done after
+    UPDATES_PER_START updates therefore starts again from new weights, drawn from the same seed's stream; all updates
+    count, and the number of starts is reported.
     """
     x, y = xor_arrays()
     initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
-    config = TrainConfig(batch_size=4, max_epochs=UPDATES_PER_START, patience=None)
-    updates, error = 0, None
+    config = TrainConfig(batch_size=4, max_epochs=UPDATES_PER_START, patience=None, evaluate_every=0)
+    updates, gradient_error = 0, None
     for start in range(1, MOST_STARTS + 1):
         model = xor_model(setting, initial_rng)
         if setting.check_gradient and start == 1:
-            error = min(compare_gradients(model, x, y, epsilon).max_relative_error for epsilon in CHECK_EPSILONS)
-        history = Trainer(model, config, rng=shuffle_rng, callbacks=[StopWhenLearnt(x, y)]).fit(x, y)
+            gradient_error = min(compare_gradients(model, x, y, e).max_relative_error for e in CHECK_EPSILONS)
+        history = Trainer(model, config, rng=shuffle_rng, callbacks=[StopWhenLearnt()]).fit(x, y)
         updates += history.updates
         if history.stop_reason != "max_epochs":
             break
-    return XorResult(setting, accuracy(model.predict(x), y), updates, start, error, model if keep_model else None)
+    p = model.predict(x)
+    return XorResult(setting, p.ravel().tolist(), float(np.mean((p > 0.5) == (y > 0.5))), float(np.abs(p - y).max()),
+                     updates, start, history.epoch_loss[-1], gradient_error,
+                     np.array(history.epoch_loss[::LOOK_EVERY], np.float32), model.parameters)
 
 
-def record_xor(results):
-    """Keep all runs of the XOR sweep in one run folder and one W&B run, a row a run; return the RunFolder.
-
-    A folder for each of these thousands of runs of a few milliseconds would take longer than the runs.
-    """
-    folder = RunFolder.create("xor")
-    config = {"experiment": "xor", "learning_rate": LEARNING_RATE, "optimizer": "Adam", "batch_size": 4,
-              "updates_per_start": UPDATES_PER_START, "most_starts": MOST_STARTS, "margin": MARGIN,
-              "seeds": sorted({r.setting.seed for r in results})}
-    folder.begin(config)
-    rows = [{**dataclasses.asdict(r.setting), "hidden": "-".join(r.setting.hidden), "accuracy": r.accuracy,
-             "updates": r.updates, "starts": r.starts, "gradient_error": r.gradient_error} for r in results]
-    save_json(folder.path / "results.json", rows)
-    metrics = {"runs": len(results), "successes": sum(r.accuracy == 1 for r in results)}
-    logged = wandb_log.log_run(folder.path, config, rows, metrics)
-    save_json(folder.path / "metrics.json", {"status": "completed", **metrics, "wandb": logged})
-    return folder
+XOR = Study("xor", 1, run_xor, XorResult)
 
 
-def output_grid(model, points=81):
-    """Return the model's output on a grid over [-0.25, 1.25]^2, (points, points), row 0 at the least x2."""
+def output_grid(result, points=81):
+    """Return the network's output on a grid over [-0.25, 1.25]^2, (points, points), row 0 at the least x2."""
+    model = xor_model(result.setting, np.random.default_rng(0))
+    model.parameters = result.parameters
     axis = np.linspace(-0.25, 1.25, points)
     x1, x2 = np.meshgrid(axis, axis)
     return model.predict(np.stack([x1.ravel(), x2.ravel()], 1)).reshape(points, points)
 
 
-def run_linear_control(seed, updates=500):
-    """Train an all-Identity 2-8-1 network on XOR with MSE; return (best accuracy ever, final loss)."""
+@dataclasses.dataclass(frozen=True)
+class ControlSetting:
+    """The negative control: a network with Identity everywhere, a linear function."""
+
+    seed: int
+    updates: int = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class ControlResult:
+    """The best accuracy that it ever had, and its final loss."""
+
+    setting: ControlSetting
+    best_accuracy: float
+    final_loss: float
+
+
+def run_control(setting):
+    """Train an all-Identity 2-8-1 network on XOR with MSE; return a ControlResult."""
     x, y = xor_arrays()
-    setting = XorSetting(8, ("identity",), "identity", "mse", seed)
-    initial_rng, shuffle_rng = np.random.default_rng(seed).spawn(2)
-    model = xor_model(setting, initial_rng)
-    config = TrainConfig(batch_size=4, max_epochs=updates, patience=None)
-    history = Trainer(model, config, rng=shuffle_rng).fit(x, y)
-    return float(history.epoch_accuracy.max()), float(history.epoch_loss[-1])
+    initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
+    model = xor_model(XorSetting((8,), ("identity",), "identity", "mse", setting.seed), initial_rng)
+    history = Trainer(model, TrainConfig(4, max_epochs=setting.updates, patience=None), rng=shuffle_rng).fit(x, y)
+    return ControlResult(setting, max(history.epoch_accuracy), history.epoch_loss[-1])
 
 
-def gradient_errors(epsilons, seeds):
-    """Return ({(activation, loss): maximum relative error for each epsilon}, compared, excluded).
+CONTROL = Study("xor-control", 1, run_control, ControlResult)
 
-    Networks 2-6-6-2 on XOR and its complement as two outputs, the four samples as one batch; every
-    weight and bias. The maximum is over entries and seeds; `compared` and `excluded` count entries
-    over all seeds and epsilons, by activation.
-    """
+
+@dataclasses.dataclass(frozen=True)
+class GradientSetting:
+    """One network whose gradients are checked with a sweep of epsilon: 2-6-6-2 on XOR and its complement."""
+
+    activation: str
+    loss: str
+    seed: int
+    epsilons: tuple = tuple(10.0 ** -k for k in range(1, 11))
+
+
+@dataclasses.dataclass(frozen=True)
+class GradientResult:
+    """The maximum relative error over all weights and biases for each epsilon, and how many entries were compared."""
+
+    setting: GradientSetting
+    errors: list  # None where every entry was excluded
+    compared: int  # over all epsilons
+    excluded: int  # entries left out because a ReLU's kink lies within the step
+
+
+def run_gradients(setting):
+    """Compare backpropagation with central differences on the four samples as one batch; return a GradientResult."""
     x, y = xor_arrays()
     y = np.hstack([y, 1 - y])
-    errors, compared, excluded = {}, {}, {}
-    for name, loss in itertools.product(ACTIVATIONS, ("mse", "bce")):
-        output = ACTIVATIONS["sigmoid"] if loss == "bce" else ACTIVATIONS[name]
-        worst = np.zeros(len(epsilons))
-        for seed in seeds:
-            model = build_network([2, 6, 6, 2], ACTIVATIONS[name], output, loss=loss, optimizer=None,
-                                  rng=np.random.default_rng(seed), dtype=np.float64)
-            if output is ACTIVATIONS["relu"]:
-                model.layers[-1].biases += 1  # a silent output unit would have nothing but zeros to compare
-            for i, epsilon in enumerate(epsilons):
-                result = compare_gradients(model, x, y, epsilon)
-                compared[name] = compared.get(name, 0) + result.relative_errors.size
-                excluded[name] = excluded.get(name, 0) + result.excluded
-                if result.relative_errors.size:
-                    worst[i] = max(worst[i], result.max_relative_error)
-        errors[name, loss] = worst
-    return errors, compared, excluded
+    output = "sigmoid" if setting.loss == "bce" else setting.activation
+    model = build_network((2, 6, 6, 2), ACTIVATIONS[setting.activation], ACTIVATIONS[output], loss=setting.loss,
+                          optimizer=None, rng=np.random.default_rng(setting.seed), dtype=np.float64)
+    if output == "relu":
+        model.layers[-1].biases += 1  # a silent output unit would have nothing but zeros to compare
+    found = [compare_gradients(model, x, y, epsilon) for epsilon in setting.epsilons]
+    return GradientResult(setting, [f.max_relative_error if f.relative_errors.size else None for f in found],
+                          sum(f.relative_errors.size for f in found), sum(f.excluded for f in found))
+
+
+GRADIENTS = Study("gradients", 1, run_gradients, GradientResult)
+
+
+def gradient_settings(seeds):
+    """Return a GradientSetting for every activation, loss and seed."""
+    return [GradientSetting(*values) for values in itertools.product(ACTIVATIONS, ("mse", "bce"), seeds)]
+
+
+def worst_errors(results):
+    """Return {(activation, loss): maximum relative error over seeds for each epsilon, an array}."""
+    worst = {}
+    for r in results:
+        errors = np.array([np.nan if e is None else e for e in r.errors])
+        key = r.setting.activation, r.setting.loss
+        worst[key] = np.fmax(worst.get(key, errors), errors)
+    return worst
+
+
+def xor_table(results):
+    """Return a table row for each family of hidden layers: what its runs came to, and the worst gradient error."""
+    rows = []
+    for family in dict.fromkeys(r.setting.activations for r in results):
+        own = [r for r in results if r.setting.activations == family]
+        wide = [r for r in own if not r.setting.is_narrow]
+        rows.append({"hidden layers": " + ".join(family), "runs": len(own), "at 100 %": sum(r.accuracy == 1 for r in own),
+                     "first start, widths from 4": f"{np.mean([r.starts == 1 for r in wide]):.1%}",
+                     "median updates": int(np.median([r.updates for r in own])),
+                     "max |p − y|": f"{max(r.largest_error for r in own):.3f}",
+                     "gradient error": f"{max(r.gradient_error for r in own if r.gradient_error is not None):.0e}"})
+    return rows
+
+
+def narrow_table(results):
+    """Return a table row for each architecture with a layer of fewer than four units."""
+    narrow = [r for r in results if r.setting.is_narrow]
+    rows = []
+    for shape in dict.fromkeys(r.setting.architecture for r in narrow):
+        own = [r for r in narrow if r.setting.architecture == shape]
+        rows.append({"network": shape, "runs": len(own), "at 100 %": sum(r.accuracy == 1 for r in own),
+                     "first start": f"{np.mean([r.starts == 1 for r in own]):.0%}",
+                     "most starts": max(r.starts for r in own)})
+    return rows
+
+
+def xor_facts(results, controls):
+    """Return the facts of section 1.3.1."""
+    wide = [r for r in results if not r.setting.is_narrow]
+    narrow = [r for r in results if r.setting.is_narrow]
+    return {"xor.runs": len(results), "xor.successes": sum(r.accuracy == 1 for r in results),
+            "xor.wide_runs": len(wide), "xor.first_start_share": float(np.mean([r.starts == 1 for r in wide])),
+            "xor.narrow_share": float(np.mean([r.starts == 1 for r in narrow])),
+            "xor.most_starts_wide": max(r.starts for r in wide), "xor.most_starts": max(r.starts for r in results),
+            "xor.largest_error": max(r.largest_error for r in results),
+            "xor.median_updates": float(np.median([r.updates for r in results])),
+            "xor.gradient_error": max(r.gradient_error for r in results if r.gradient_error is not None),
+            "xor.control_accuracy": max(c.best_accuracy for c in controls),
+            "xor.control_loss": float(np.median([c.final_loss for c in controls]))}
+
+
+def gradient_facts(results):
+    """Return the facts of section 1.3.2.
+
+    The fall is the exponent of the error between the first epsilon and the third, a hundredth of it, over the pairs of
+    activation and loss whose error there is not round-off alone.
+    """
+    worst = worst_errors(results)
+    falls = [float(np.log10(e[0] / e[2]) / 2) for e in worst.values() if e[0] > 1e-6]
+    relu = [r for r in results if r.setting.activation == "relu"]
+    return {"gradient_check.max_relative_error": max(float(np.nanmin(e)) for e in worst.values()),
+            "gradient_check.least_fall": min(falls), "gradient_check.largest_fall": max(falls),
+            "gradient_check.at_smallest_epsilon": max(float(e[-1]) for e in worst.values()),
+            "gradient_check.exact": sum(bool(e[0] <= 1e-6) for e in worst.values()),
+            "gradient_check.compared": sum(r.compared for r in results),
+            "gradient_check.excluded": sum(r.excluded for r in relu)}

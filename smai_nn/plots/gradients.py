@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from smai_nn.plots.style import ACTIVATION_STYLES, describe, new_figure
+from smai_nn.plots.style import ACTIVATION_STYLES, describe, new_figure, share_legend
 
 
 def plot_gradient_errors(epsilons, errors):
     """Show the maximum relative error against epsilon; `errors` maps (activation, loss) to one value per epsilon."""
     losses = sorted({loss for _, loss in errors}, reverse=True)
-    figure, axes = new_figure(1, len(losses), width=5, height=4)
+    figure, axes = new_figure(1, len(losses), width=4.8, height=3.8)
     for panel, loss in zip(axes[0], losses):
         for (activation, its_loss), values in errors.items():
             if its_loss == loss:
@@ -18,8 +18,6 @@ def plot_gradient_errors(epsilons, errors):
         panel.loglog(guide, 0.3 * guide ** 2, color="black", linestyle=":", label=r"slope of $\epsilon^2$")
         panel.axhline(1e-6, color="gray", linestyle="--", linewidth=1, label="asked for: $10^{-6}$")
         panel.grid(alpha=0.25)
-        describe(panel, f"Numerical against backpropagated gradient, {loss.upper()}", r"step $\epsilon$",
-                 "maximum relative error", legend="upper center", columns=2)
-        low, high = panel.get_ylim()
-        panel.set_ylim(low, high * 1e4)  # room for the legend
+        describe(panel, f"Numerical against backpropagated, {loss.upper()}", r"step $\epsilon$", "maximum relative error")
+    share_legend(figure, axes[0, 0].get_legend_handles_labels()[0], columns=6)
     return figure

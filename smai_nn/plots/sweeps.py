@@ -1,69 +1,59 @@
-"""Sweeps: final loss and accuracy against one setting, costs of convergence over several."""
+"""Sweeps on the border: final loss and accuracy against one setting, costs of convergence over three."""
 
 import numpy as np
+from matplotlib.lines import Line2D
 
-from smai_nn.plots.style import (
-    ACTIVATION_STYLES,
-    SERIES,
-    colour_bar,
-    describe,
-    median_and_range,
-    new_figure,
-    plain_log_scale,
-)
+from smai_nn.experiments.border import group, median
+from smai_nn.plots.curves import SAMPLES
+from smai_nn.plots.style import ACTIVATION_STYLES, SERIES, describe, median_and_range, new_figure, plain_log_scale, share_legend
 
 
-def plot_effect(values, results, x_label, title, baseline):
-    """Show final loss and accuracy against a setting; `results` maps activation -> (losses, accuracies).
+def plot_effect(runs, by, x_label):
+    """Show final loss and accuracy against the setting `by` ("depth" or "width"), a line for each activation.
 
-    Both arrays are (len(values), seeds). The line is the median, the band least to greatest.
+    The line is the median over seeds, the band least to greatest, the dashed line the majority class.
     """
-    figure, axes = new_figure(1, 2, width=5, height=3.8)
-    for activation, arrays in results.items():
+    figure, axes = new_figure(1, 2, width=4.8, height=3.6)
+    values = sorted(group(runs, by))
+    for activation, own in group(runs, "activation").items():
         colour, marker = ACTIVATION_STYLES[activation]
-        for panel, array in zip(axes[0], arrays):
-            median_and_range(panel, range(len(values)), array, label=f"{activation}: median and range",
+        for panel, name in zip(axes[0], ("loss", "accuracy")):
+            array = [[getattr(r, name) for r in group(own, by)[value]] for value in values]
+            median_and_range(panel, range(len(values)), array, label=f"{activation}: median, range of seeds",
                              color=colour, marker=marker)
+    baseline = runs[0].majority_accuracy
     axes[0, 1].axhline(baseline, color="black", linestyle="--", linewidth=1, label=f"majority class, {baseline:.1%}")
-    for panel, name in zip(axes[0], ("final loss on the map (BCE)", "final accuracy")):
+    for panel, title, name in zip(axes[0], ("Final loss", "Final accuracy"), ("loss on the map (BCE)", "accuracy")):
         panel.set_xticks(range(len(values)), [str(v) for v in values])
-        panel.margins(y=0.15)  # room for the username
         panel.grid(alpha=0.25)
-        describe(panel, f"{title}: {name.split(' on ')[0]}", x_label, name, legend="below")
+        describe(panel, f"{title} by {by}", x_label, name)
+    share_legend(figure, axes[0, 1].get_legend_handles_labels()[0], columns=3)
     return figure
 
 
-def plot_convergence_costs(batch_sizes, accumulations, learning_rates, tables, name, number_format):
-    """Show one grid of medians for each learning rate: batch size down, accumulation steps across.
+def plot_costs(runs):
+    """Show accuracy against samples (left) and seconds (right) until early stopping, a point a setting (median).
 
-    `tables` is (learning rates, batch sizes, accumulations); `name` is what the colours mean.
+    Colours are learning rates, sizes the samples of one update, batch_size x grad_accumulation_steps.
     """
-    figure, axes = new_figure(1, len(learning_rates), width=3.7, height=3.2)
-    low, high = np.nanmin(tables), np.nanmax(tables)
-    for panel, rate, table in zip(axes[0], learning_rates, tables):
-        picture = panel.imshow(table, cmap="cividis", vmin=low, vmax=high, aspect="auto")
-        for (row, column), value in np.ndenumerate(table):
-            panel.text(column, row, format(value, number_format), ha="center", va="center", fontsize=8,
-                       color="black" if value > (low + high) / 2 else "white")
-        panel.set_xticks(range(len(accumulations)), accumulations)
-        panel.set_yticks(range(len(batch_sizes)), batch_sizes)
-        panel.plot([], [], "s", color="gray", label="median over seeds")
-        title = f"{name[0].upper()}{name[1:]},\nlearning rate {rate:g}"
-        describe(panel, title, "grad_accumulation_steps", "batch_size", legend="below")
-    colour_bar(figure, picture, axes[0, :].tolist(), name)
-    return figure
-
-
-def plot_cost_against_accuracy(groups, baseline):
-    """Show accuracy against samples to converge, one point a run; `groups` maps label -> (samples, accuracy)."""
-    figure, axes = new_figure(width=7, height=3.8)
-    panel = axes[0, 0]
-    for colour, marker, (label, (samples, accuracy)) in zip(SERIES, "osD^vP*", groups.items()):
-        panel.scatter(samples, accuracy, s=22, color=colour, marker=marker, alpha=0.75, label=label)
-    panel.axhline(baseline, color="black", linestyle="--", linewidth=1, label=f"majority class, {baseline:.1%}")
-    plain_log_scale(panel.xaxis, "{x:,.0f}")
-    panel.margins(y=0.15)
-    panel.grid(alpha=0.25)
-    describe(panel, "What convergence costs: one point a run", "training samples until early stopping",
-             "final accuracy", legend="lower right")
+    figure, axes = new_figure(1, 2, width=4.8, height=3.9)
+    windows = sorted(group(runs, "samples_per_update"))
+    sizes = dict(zip(windows, np.linspace(12, 130, len(windows))))
+    for colour, (rate, own) in zip(SERIES, group(runs, "learning_rate").items()):
+        for setting in group(own, "batch_size", "grad_accumulation_steps").values():
+            for panel, name in zip(axes[0], ("samples", "seconds")):
+                panel.scatter(median(setting, name), median(setting, "accuracy"), color=colour, alpha=0.75,
+                              s=sizes[setting[0].setting.samples_per_update], linewidth=0)
+    for panel, title, label in zip(axes[0], ("Samples to converge", "Seconds to converge"),
+                                   (f"{SAMPLES}, until the stop", "seconds, two runs at a time")):
+        panel.axhline(runs[0].majority_accuracy, color="black", linestyle="--", linewidth=1)
+        plain_log_scale(panel.xaxis, "{x:,g}")
+        panel.grid(alpha=0.25)
+        describe(panel, title, label, "median accuracy")
+    entries = [Line2D([], [], linestyle="", marker="o", color=c, label=f"learning rate {rate:g}")
+               for c, rate in zip(SERIES, group(runs, "learning_rate"))]
+    entries += [Line2D([], [], linestyle="", marker="o", color="gray", markersize=np.sqrt(sizes[w]), label=f"{w} samples an update")
+                for w in (windows[0], windows[len(windows) // 2], windows[-1])]
+    entries.append(Line2D([], [], color="black", linestyle="--", label="majority class"))
+    share_legend(figure, entries, columns=4)
     return figure
