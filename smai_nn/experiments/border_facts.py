@@ -75,6 +75,7 @@ def grid_facts(runs):
              "grid.best_median": median(settings[best], "accuracy"),
              "grid.best_parameters": settings[best][0].parameter_count,
              "grid.best_single": max(r.accuracy for r in runs), "grid.linear": median(linear, "accuracy"),
+             "grid.linear_gain": abs(median(linear, "accuracy") - runs[0].majority_accuracy),
              "grid.majority": runs[0].majority_accuracy,
              "grid.seed_range": float(np.median([np.ptp([r.accuracy for r in own]) for own in settings.values()])),
              "grid.setting_range": float(np.ptp([median(own, "accuracy") for own in settings.values()])),
@@ -88,6 +89,12 @@ def grid_facts(runs):
     picture = median_run(settings[best])
     wrong, edge = picture.predicted != picture.truth, touches_other_country(picture.truth)
     return facts | {"grid.edge_share": float(edge.mean()), "grid.errors_at_edge": float(edge[wrong].mean())}
+
+
+def picked_runs(runs):
+    """Return the median runs of the best, the middle and the worst setting, by median accuracy."""
+    settings = sorted(group(runs, "label").values(), key=lambda own: -median(own, "accuracy"))
+    return [median_run(settings[i]) for i in (0, len(settings) // 2, -1)]
 
 
 def median_run(runs):

@@ -1,0 +1,151 @@
+"""Runs on the border: from a setting over a folder to a result, tables and facts."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from smai_nn import Linear, Model, ReLU, Sigmoid
+from smai_nn.datasets.border import BorderDataset
+from smai_nn.experiments.border import (
+    BORDER,
+    BorderResult,
+    BorderSetting,
+    group,
+    loss_and_accuracy,
+    pivot,
+    read_border,
+    run_border,
+    spread,
+    summary,
+    vary,
+)
+from smai_nn.experiments.border_facts import (
+    accumulation_facts,
+    batching_facts,
+    cost_facts,
+    dataset_facts,
+    effect_facts,
+    grid_facts,
+    one_run_facts,
+    study_facts,
+)
+from smai_nn.runs import RunFolder
+from smai_nn.trainer import History
+
+SMALL = BorderSetting(hidden=(4,), max_epochs=12, batch_size=256)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder of one small run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SMAI_RUNS", str(tmp_path_factory.mktemp("runs")))
+        return run_border(SMALL)
+
+
+def test_a_result_is_read_from_the_folder_alone(folder):
+    result, data = read_border(folder), BorderDataset()
+    assert result.setting == SMALL and result.parameter_count == 17 and result.folder == folder
+    assert result.accuracy == np.mean(result.predicted == result.truth) and np.array_equal(result.truth, data.mask)
+    assert result.history.epochs == 12 and result.history.samples == 12 * 2500
+
+
+def test_the_folder_holds_settings_data_versions_and_the_final_parameters(folder):
+    asked = RunFolder(folder).settings()
+    assert (asked["experiment"], asked["version"]) == (BORDER.name, BORDER.version)
+    assert asked["setting"]["seed"] == 0 and len(asked["data"]["sha256"]) == 16 and "numpy" in asked["versions"]
+    model, data = Model([Linear(2, 4, ReLU, dtype=np.float32), Linear(4, 1, Sigmoid, dtype=np.float32)], "bce"), BorderDataset()
+    model.load_from(folder / "parameters.npz")
+    result = read_border(folder)
+    assert np.array_equal(data.as_map(model.predict(data.inputs) > 0.5), result.predicted)
+    assert model.evaluate(data.inputs, data.targets) == pytest.approx(result.loss, rel=1e-5)
+
+
+def test_the_same_setting_gives_the_same_bits(folder):
+    again = run_border(SMALL)
+    assert np.array_equal(*(RunFolder(f).arrays("history")["iteration_loss"] for f in (folder, again)))
+
+
+@pytest.mark.parametrize("change", [{"activation": "gelu"}, {"optimizer": "lbfgs"}])
+def test_settings_are_checked(change):
+    with pytest.raises(ValueError, match="expected one of"):
+        BorderSetting(**change)
+
+
+def test_vary_gives_every_combination_with_every_seed():
+    settings = vary(SMALL, (0, 1), learning_rate=[0.1, 0.2], activation=["relu", "tanh"])
+    assert len(set(settings)) == 8 and {s.hidden for s in settings} == {(4,)}
+
+
+def made_up(accuracy=0.9, loss=0.2, epochs=30, **setting):
+    """Return a BorderResult with these figures, on a map of four pixels."""
+    setting = dataclasses.replace(SMALL, **setting)
+    history = History(4, 2, iteration_loss=[0.5] * 2 * epochs, epoch_loss=np.linspace(1, 0.2, epochs).tolist(),
+                      epoch_accuracy=[0.5] * epochs, epoch_seconds=[0.01] * epochs, updates=epochs, seconds=0.5,
+                      stop_reason="early_stopping", seed="0")
+    return BorderResult(setting, 100 * len(setting.hidden), loss, accuracy, 0.8, history, np.array([[0, 1], [0, 0]]),
+                        np.array([[0, 0], [0, 0]]), None)
+
+
+def test_a_run_is_stuck_if_it_ends_soon_on_the_majoritys_plateau():
+    assert made_up(accuracy=0.801, epochs=12).is_stuck
+    assert not made_up(accuracy=0.81, epochs=12).is_stuck and not made_up(accuracy=0.801, epochs=30).is_stuck
+
+
+RUNS = [made_up(accuracy, activation=name, hidden=(4,) * depth, seed=seed, epochs=epochs)
+        for name, depth, seed, accuracy, epochs in (
+            ("relu", 1, 0, 0.80, 11), ("relu", 1, 1, 0.84, 30), ("relu", 2, 0, 0.90, 40), ("relu", 2, 1, 0.92, 50),
+            ("tanh", 1, 0, 0.85, 20), ("tanh", 1, 1, 0.85, 20), ("tanh", 2, 0, 0.83, 20), ("tanh", 2, 1, 0.85, 20))]
+LINEAR = [made_up(0.80, activation="identity", seed=seed) for seed in (0, 1)]
+
+
+def test_tables_show_medians_ranges_and_the_number_stuck():
+    rows = summary(RUNS, "activation", "depth")
+    assert [row["stuck"] for row in rows] == ["1 of 2", "0 of 2", "0 of 2", "0 of 2"]
+    assert rows[0]["accuracy (%)"] == "82.0 (80.0–84.0)"
+    table = pivot(RUNS, ("activation",), "depth", loss_and_accuracy)
+    assert table[0]["depth 1"] == "0.200, 82.0 (80.0–84.0) %, 1 stuck" and set(table[0]) == {"activation", "depth 1", "depth 2"}
+    assert spread(RUNS[:2], "epochs", ".0f") == "20 (11–30)"
+    assert list(group(RUNS, "activation", "depth")) == [("relu", 1), ("relu", 2), ("tanh", 1), ("tanh", 2)]
+
+
+def test_effect_facts():
+    facts = effect_facts(RUNS, "depth")
+    assert facts["depth.relu.first"] == pytest.approx(0.82) and facts["depth.relu.best_at"] == 2
+    assert facts["depth.tanh.best_at"] == 1 and facts["depth.tanh.lost"] == pytest.approx(0.01)
+    assert (facts["depth.stuck"], facts["depth.stuck_least"]) == (1, 1)
+    assert facts["depth.seed_range"] == pytest.approx(0.02)
+
+
+def test_grid_facts():
+    facts = grid_facts(RUNS + LINEAR)
+    assert facts["grid.best"] == "2-4-4-1 relu" and facts["grid.best_median"] == pytest.approx(0.91)
+    assert facts["grid.linear_gain"] == pytest.approx(0) and facts["grid.setting_range"] == pytest.approx(0.09)
+    assert facts["grid.edge_share"] == 0.75 and facts["grid.errors_at_edge"] == 1
+    assert -1 <= facts["grid.rank_epochs"] <= 1 and facts["grid.runs"] == 10
+
+
+def test_cost_facts_leave_stuck_settings_out_of_the_winners():
+    runs = [made_up(a, batch_size=size, grad_accumulation_steps=steps, learning_rate=rate, epochs=epochs)
+            for size, steps, rate, a, epochs in ((16, 4, 0.01, 0.80, 11), (64, 1, 0.01, 0.88, 25), (64, 1, 0.003, 0.9, 40))]
+    facts = cost_facts(runs)
+    assert facts["cost.leanest"] == "rate 0.01, batch 64, accumulation 1" and facts["cost.stuck"] == 1
+    assert facts["cost.most_accurate.accuracy"] == 0.9 and facts["cost.64x1.samples"] == pytest.approx(130)
+
+
+def test_facts_of_single_runs():
+    facts = one_run_facts(made_up(epochs=30))
+    losses = np.linspace(1, 0.2, 30)
+    assert facts["run.last_ratio"] == pytest.approx(losses[29] / losses[19])
+    assert facts["run.ratio_before"] == pytest.approx(max(losses[t] / losses[t - 10] for t in range(10, 29)))
+    assert batching_facts([made_up(batch_size=2)])["batching.2x1.samples_per_update"] == 4
+    total = study_facts(RUNS, made_up(0.95, epochs=200))
+    assert total["border.best_accuracy"] == 0.92 and total["border.longer_epochs"] == 200 and total["border.reach_91"] == 1
+
+
+def test_the_cumulative_gradient_is_the_sum_of_the_batches_means():
+    data = BorderDataset(dtype=np.float64)
+    assert accumulation_facts(data)["accumulation.off_by"] < 1e-9
+    facts = dataset_facts(data, data.samples(np.random.default_rng(0)))
+    assert facts["dataset.pixels"] == facts["dataset.different"] == facts["dataset.dutch"] + facts["dataset.belgian"]
