@@ -1,8 +1,11 @@
 """Files that appear whole or not at all: written beside the target, then renamed over it."""
 
+import contextlib
 import json
+import math
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +23,24 @@ def write_atomically(path, write):
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)
-        os.chmod(part, 0o644)  # mkstemp makes it private; results are for everyone
-        os.replace(part, path)
+        with contextlib.suppress(OSError):  # some file systems know no modes
+            os.chmod(part, 0o644)  # mkstemp makes it private; results are for everyone
+        _replace(part, path)
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
     return path
+
+
+def _replace(part, path):
+    """Rename a file over another one; on Windows that is refused for a moment while another program reads it."""
+    for pause in (0.01, 0.05, 0.2, 0.75, None):
+        try:
+            return os.replace(part, path)
+        except PermissionError:
+            if pause is None:
+                raise
+            time.sleep(pause)
 
 
 def save_text(path, text):
@@ -39,8 +54,8 @@ def save_json(path, content):
 
 
 def to_json(content, indent=None):
-    """Return `content` as JSON text; NumPy scalars and arrays become numbers and lists, paths become text."""
-    return json.dumps(content, indent=indent, default=_plain)
+    """Return `content` as strict JSON: NumPy scalars and arrays as numbers and lists, paths as text, NaN and inf as null."""
+    return json.dumps(_plain(content), indent=indent, allow_nan=False)
 
 
 def load_json(path):
@@ -85,10 +100,12 @@ def _existing(path):
 
 
 def _plain(value):
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
     if isinstance(value, Path):
         return value.as_posix()
-    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,33 +4,55 @@ Source: assignment section 1.1.
 """
 
 import numpy as np
+from PIL import Image
 
 from smai_nn.datasets import sources
 from smai_nn.datasets.images import read_rgb
 
 COUNTRIES = ("Netherlands", "Belgium")  # the labels 0 and 1
-COLOURS = np.array([(255, 165, 0), (138, 43, 226)])  # the picture's orange and purple
-
-# A pixel belongs to the nearest colour; one farther away than this, a third of the colours'
-# distance from each other, is of neither.
-TOLERANCE = float(np.linalg.norm(COLOURS[0] - COLOURS[1])) / 3
-ODD_PIXELS = 0.1  # the share of such pixels (blurred edges, JPEG noise) that a map may have
+COLOURS = np.array([(255, 165, 0), (138, 43, 226)])  # the course's orange and purple
+HUES = np.array([39, 285])  # degrees on the colour wheel: orange, and the middle of purple (300) and violet (271)
+FURTHEST_HUE = 60  # degrees from these that a map's colours may have
+LEAST_COLOUR = 20  # of 255 between a colour's largest and smallest channel; with less it is a grey
+ODD_PIXELS = 0.1  # the share of pixels near neither colour (blurred edges, JPEG noise) that a map may have
 
 
 def mask_from_image(image):
     """Return the 0-1 mask (height, width), uint8, of an RGB image (height, width, 3): 1 is Belgium.
 
-    Raises ValueError if the image does not have both colours, or too many pixels of neither.
+    The map's two colours are the medians of the pixels whose hue is nearer to orange, and nearer to purple or violet;
+    a pixel belongs to the nearer one. Raises ValueError if one of them is missing, is of another hue or a grey, or if
+    too many pixels are farther from both than a third of the colours' distance.
     """
-    distances = np.linalg.norm(image[:, :, None, :].astype(float) - COLOURS, axis=-1)
+    hue_gaps = _hue_gaps(image)
+    orange = (hue_gaps[..., 0] < hue_gaps[..., 1]) & (np.ptp(image.astype(int), axis=-1) >= LEAST_COLOUR)
+    purple = (hue_gaps[..., 1] <= hue_gaps[..., 0]) & (np.ptp(image.astype(int), axis=-1) >= LEAST_COLOUR)
+    if not (orange.any() and purple.any()):
+        raise ValueError(_refusal(image))
+    centres = np.array([np.median(image[orange], axis=0), np.median(image[purple], axis=0)])
+    distances = np.linalg.norm(image[:, :, None, :] - centres, axis=-1)
+    odd = distances.min(axis=-1) > np.linalg.norm(centres[0] - centres[1]) / 3
+    own_hues = np.diagonal(_hue_gaps(centres[None].astype(np.uint8))[0])
     mask = distances.argmin(axis=-1).astype(np.uint8)
-    odd = float(np.mean(distances.min(axis=-1) > TOLERANCE))
-    expected = " and ".join(f"{name} {tuple(map(int, c))}" for name, c in zip(COUNTRIES, COLOURS))
-    if odd > ODD_PIXELS:
-        raise ValueError(f"border image: expected two colours, {expected}; got {odd:.0%} of the pixels near neither")
-    if mask.min() == mask.max():
-        raise ValueError(f"border image: expected both {expected}; got only {COUNTRIES[mask.flat[0]]}")
+    if odd.mean() > ODD_PIXELS or own_hues.max() > FURTHEST_HUE or mask.min() == mask.max():
+        raise ValueError(_refusal(image))
     return mask
+
+
+def _hue_gaps(image):
+    """Return how far each pixel's hue is from HUES, (height, width, 2), in degrees."""
+    hue = np.asarray(Image.fromarray(image).convert("HSV"))[..., :1] * (360 / 255)
+    return 180 - np.abs(180 - np.abs(hue - HUES))
+
+
+def _refusal(image):
+    """Return the message for a picture that is no map, which names its most frequent colours."""
+    colours, counts = np.unique(image.reshape(-1, 3), axis=0, return_counts=True)
+    frequent = np.argsort(-counts, kind="stable")[:4]
+    found = ", ".join(f"{tuple(colours[i].tolist())} {counts[i] / counts.sum():.0%}" for i in frequent)
+    return (f"border image: expected two clear colours, one near orange {tuple(COLOURS[0].tolist())} for the "
+            f"{COUNTRIES[0]} and one near purple or violet {tuple(COLOURS[1].tolist())} for {COUNTRIES[1]}; found "
+            f"{found}{' and others' if len(colours) > 4 else ''}; draw it in two such colours")
 
 
 def touches_other_country(mask):
@@ -47,8 +69,8 @@ class BorderDataset:
     """All pixels of the map as samples ((x, y), L).
 
     x = column / (width - 1) and y = row / (height - 1) lie in [0, 1], with row 0 at the top (north);
-    L is 0 for the Netherlands and 1 for Belgium. Without a `path` it reads `border.png` from data/
-    or $SMAI_DATA. Attributes: `image` (height, width, 3) uint8, `mask` (height, width) uint8,
+    L is 0 for the Netherlands and 1 for Belgium. Without a `path` it reads the `border.png` that
+    `sources.find_file` finds. Attributes: `image` (height, width, 3) uint8, `mask` (height, width) uint8,
     `inputs` (n, 2) and `targets` (n, 1) in row-major pixel order, and `source`, a DataSource.
     Raises FileNotFoundError, or ValueError for a file that is no such map.
     """

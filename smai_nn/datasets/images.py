@@ -1,21 +1,23 @@
-"""Reading image files: any mode becomes 8-bit RGB or grey, anything unreadable a clear error; and crops."""
+"""Reading image files: any mode becomes 8-bit RGB or grey, anything unreadable a clear error; crops; the blurred cats."""
 
 import warnings
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from smai_nn.checks import require_choice, require_integer, require_number
+from smai_nn.datasets import sources
 
 IMAGE_TYPES = ("RGB", "Gray")
+BLUR_LEVELS = range(11)  # the standard deviation of the Gaussian, in pixels of the 256x256 picture
 
 
 def read_rgb(path):
-    """Return the image as an array (height, width, 3), uint8; transparent parts are laid over white.
+    """Return the image as an array (height, width, 3), uint8, upright; transparent parts are laid over white.
 
-    Raises FileNotFoundError, or ValueError for a file that is no image, truncated or far too large.
+    Raises FileNotFoundError, or ValueError for a file that is no image, truncated, far too large or of one colour.
     """
-    return np.asarray(_decode(path)[0])
+    return _not_flat(np.asarray(_decode(path)[0]), path)
 
 
 def read_image(path, image_type, size=256):
@@ -28,14 +30,11 @@ def read_image(path, image_type, size=256):
     """
     require_choice(image_type, "image_type", IMAGE_TYPES)
     require_integer(size, "size", 2)
-    picture, mode, transparent = _decode(path)
+    picture, mode, notes = _decode(path)
     grey = mode in ("1", "L", "LA", "La") or mode.startswith("I;16")
     if grey and image_type == "RGB":
         raise ValueError(f'{path}: expected a colour picture for image_type "RGB", got a grey one (mode {mode}); '
                          'use image_type "Gray"')
-    notes = []
-    if transparent:
-        notes.append("transparent parts laid over white")
     if image_type == "Gray":
         if not grey:
             notes.append(f"converted from mode {mode} to grey")
@@ -45,7 +44,29 @@ def read_image(path, image_type, size=256):
     if picture.size != (size, size):
         notes.append(f"resized from {picture.width}x{picture.height} to {size}x{size}")
         picture = picture.resize((size, size), Image.Resampling.BICUBIC)
-    return np.asarray(picture), notes
+    return _not_flat(np.asarray(picture), path), notes
+
+
+def find_blurred():
+    """Return (found, missing): a dict level -> DataSource of blur_<level>, and the levels from 0 to 10 not found.
+
+    All are of one folder and one ending, so that two sets never mix. Raises FileNotFoundError if there is none.
+    """
+    sets, _ = blurred_sets()
+    if not sets:
+        raise FileNotFoundError(f"blur_0.jpg to blur_{BLUR_LEVELS[-1]}.jpg: expected them (or .png) in "
+                                f"{' or '.join(sources.places())}, found none; put them there")
+    return sets[0], [level for level in BLUR_LEVELS if level not in sets[0]]
+
+
+def blurred_sets():
+    """Return (sets, passed over): dicts as of `find_blurred`, the one that is taken first, and texts."""
+    found, passed = sources.copies(r"blur_([0-9]|10)\.(png|jpe?g)")
+    sets = {}
+    for source in found:
+        group = sets.setdefault((source.path.parent, source.path.suffix, source.is_shipped), {})
+        group[int(source.path.stem[len("blur_"):])] = source
+    return [dict(sorted(group.items())) for group in sets.values()], passed
 
 
 def crop_pictures(images, height, width, crop):
@@ -76,13 +97,17 @@ def check_crop(height, width, crop):
 
 
 def _decode(path):
-    """Return (RGB picture, the file's own mode, whether it has transparent parts)."""
+    """Return (RGB picture, the file's own mode, notes of what was done to it)."""
+    notes = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 image.load()
                 mode = image.mode
+                if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+                    notes.append("turned as its EXIF orientation says")
+                    image = ImageOps.exif_transpose(image)
                 if mode.startswith("I;16"):  # 16 bits of grey
                     image = Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
                 elif mode.startswith(("I", "F")):
@@ -90,9 +115,17 @@ def _decode(path):
                 rgba = image.convert("RGBA")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: expected an image file, found nothing there") from None
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombWarning,
-            Image.DecompressionBombError) as error:
+    except Exception as error:  # a damaged file fails in a dozen ways
         raise ValueError(f"{path}: expected a whole image file such as PNG or JPEG, could not read it ({error}); "
                          "export it again") from error
-    white = Image.new("RGBA", rgba.size, "white")
-    return Image.alpha_composite(white, rgba).convert("RGB"), mode, rgba.getextrema()[3][0] < 255
+    if rgba.getextrema()[3][0] < 255:
+        notes.append("transparent parts laid over white")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB"), mode, notes
+
+
+def _not_flat(image, path):
+    """Return the array of an image. Raises ValueError if all of it has one colour."""
+    if (image == image[0, 0]).all():
+        raise ValueError(f"{path}: expected a picture, got the one flat colour {image[0, 0].tolist()} (transparent parts "
+                         "count as white); export it on a ground that its drawing differs from")
+    return image
