@@ -33,14 +33,13 @@ def write_atomically(path, write):
 
 
 def _replace(part, path):
-    """Rename a file over another one; on Windows that is refused for a moment while another program reads it."""
-    for pause in (0.01, 0.05, 0.2, 0.75, None):
+    """Rename a file over another one; Windows refuses that for a moment while another program reads the old one."""
+    for pause in (0.01, 0.05, 0.2, 0.75):
         try:
             return os.replace(part, path)
         except PermissionError:
-            if pause is None:
-                raise
             time.sleep(pause)
+    os.replace(part, path)
 
 
 def save_text(path, text):

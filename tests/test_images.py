@@ -1,20 +1,22 @@
-"""Reading pictures: sizes, modes, transparency, bad files; the blurred set."""
+"""Reading pictures: sizes, modes, transparency, orientation, bad files; crops; the blurred set."""
+
+import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from smai_nn.datasets import sources
-from smai_nn.datasets.blur import find_blurred
-from smai_nn.datasets.images import read_image
+from smai_nn.datasets.images import crop_pictures, find_blurred, read_image, read_rgb
 
 GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=2)
 
 
-def saved(folder, image, name="picture.png"):
+def saved(folder, image, name="picture.png", **options):
     """Save a Pillow image and return its path."""
-    image.save(folder / name)
+    folder.mkdir(exist_ok=True)
+    image.save(folder / name, **options)
     return folder / name
 
 
@@ -26,24 +28,21 @@ def test_right_size_and_mode_come_back_as_they_are(tmp_path):
 
 
 def test_other_size_is_resized_and_said(tmp_path):
-    flat = np.full((30, 20, 3), 77, np.uint8)
-    image, notes = read_image(saved(tmp_path, Image.fromarray(flat)), "RGB", 16)
-    assert image.shape == (16, 16, 3) and (image == 77).all()
+    halves = np.repeat(np.array([77, 200], np.uint8), 15)[:, None, None] * np.ones((1, 20, 3), np.uint8)
+    image, notes = read_image(saved(tmp_path, Image.fromarray(halves)), "RGB", 16)
+    assert image.shape == (16, 16, 3) and (image[:5] == 77).all() and (image[-5:] == 200).all()
     assert notes == ["resized from 20x30 to 16x16"]
 
 
 def test_colour_becomes_grey_by_luminance(tmp_path):
-    red = np.zeros((4, 4, 3), np.uint8)
-    red[..., 0] = 255
-    image, notes = read_image(saved(tmp_path, Image.fromarray(red)), "Gray", 4)
-    assert (image == round(0.299 * 255)).all() and notes == ["converted from mode RGB to grey"]
+    image, notes = read_image(saved(tmp_path, Image.fromarray(COLOUR)), "Gray", 8)
+    assert np.abs(image - COLOUR @ [0.299, 0.587, 0.114]).max() <= 0.51 and notes == ["converted from mode RGB to grey"]
 
 
 def test_alpha_is_laid_over_white(tmp_path):
-    half = np.zeros((4, 4, 4), np.uint8)
-    half[..., 3] = 128
+    half = np.dstack([np.zeros((4, 4, 3), np.uint8), np.repeat([[128], [255]], 8).reshape(4, 4).astype(np.uint8)])
     image, notes = read_image(saved(tmp_path, Image.fromarray(half)), "RGB", 4)
-    assert np.all(image == 127) and notes == ["transparent parts laid over white"]
+    assert (image[:2] == 127).all() and (image[2:] == 0).all() and notes == ["transparent parts laid over white"]
 
 
 @pytest.mark.parametrize("mode", ["P", "CMYK"])
@@ -58,6 +57,26 @@ def test_sixteen_bits_of_grey_keep_their_brightness(tmp_path):
     assert np.array_equal(read_image(path, "Gray", 8)[0], GREY)
 
 
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_picture_is_turned_as_its_exif_orientation_says(tmp_path, orientation):
+    undo = [None, np.fliplr, lambda a: np.rot90(a, 2), np.flipud, lambda a: a.swapaxes(0, 1), np.rot90,
+            lambda a: np.rot90(a, 2).swapaxes(0, 1), lambda a: np.rot90(a, -1)][orientation - 1]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path, Image.fromarray(undo(COLOUR)), exif=exif)
+    image, notes = read_image(path, "RGB", 8)
+    assert np.array_equal(image, COLOUR) and np.array_equal(read_rgb(path), COLOUR)
+    assert notes == ["turned as its EXIF orientation says"]
+
+
+def test_one_flat_colour_is_refused_where_it_is_read(tmp_path):
+    drawing = np.dstack([np.full((8, 8, 3), 255, np.uint8), GREY])  # white on a transparent ground
+    path = saved(tmp_path, Image.fromarray(drawing))
+    for read in (lambda: read_image(path, "Gray"), lambda: read_image(path, "RGB"), lambda: read_rgb(path)):
+        with pytest.raises(ValueError, match="expected a picture, got the one flat colour .*255.*export it on a ground"):
+            read()
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "1"])
 def test_rgb_of_a_grey_picture_is_refused(tmp_path, mode):
     path = saved(tmp_path, Image.fromarray(GREY).convert(mode))
@@ -66,20 +85,30 @@ def test_rgb_of_a_grey_picture_is_refused(tmp_path, mode):
 
 
 def test_truncated_and_foreign_files_are_refused(tmp_path):
-    whole = saved(tmp_path, Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)), "a.jpg")
-    (tmp_path / "cut.jpg").write_bytes(whole.read_bytes()[:1000])
-    (tmp_path / "text.png").write_text("not a picture")
-    (tmp_path / "empty.png").write_bytes(b"")
-    for name in ("cut.jpg", "text.png", "empty.png"):
+    whole = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(whole, "JPEG")
+    for name, content in (("cut.jpg", whole.getvalue()[:1000]), ("text.png", b"not a picture"), ("empty.png", b"")):
+        (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=f"{name}: expected a whole image file"):
             read_image(tmp_path / name, "RGB")
     with pytest.raises(FileNotFoundError, match="expected an image file, found nothing there"):
         read_image(tmp_path / "none.png", "RGB")
 
 
+def test_crops_are_in_parts_of_the_picture():
+    image = np.kron(np.array([[10, 20], [30, 40]], np.uint8), np.ones((10, 10), np.uint8))
+    np.testing.assert_allclose(crop_pictures([image], 4, 3, (0.5, 1, 0, 0.5)), np.full((1, 4, 3), 30), atol=1)
+
+
+@pytest.mark.parametrize("options, message", [((0, 8, (0, 1, 0, 1)), "height: expected a whole number >= 1"), *(
+    ((8, 8, crop), "crop: expected .top, bottom, left, right.") for crop in ((0.5, 0.4, 0, 1), (0, 2, 0, 1), (0, 1)))])
+def test_bad_crops_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        crop_pictures([GREY], *options)
+
+
 @pytest.mark.parametrize("name, image_type, mode, size", [
-    ("smiley.png", "Gray", "L", (256, 256)), ("cat.jpg", "RGB", "RGB", (300, 300)),
-    *((f"blur_{i}.jpg", "RGB", "RGB", (256, 256)) for i in range(11))])
+    ("smiley.png", "Gray", "L", (256, 256)), ("cat.jpg", "RGB", "RGB", (300, 300)), ("blur_0.jpg", "RGB", "RGB", (256, 256))])
 def test_shipped_pictures(name, image_type, mode, size):
     path = sources.find_file(name).path
     with Image.open(path) as image:
@@ -94,37 +123,26 @@ def test_shipped_blur_loses_detail_level_by_level():
     assert all(np.diff(detail) < 0)
 
 
-@pytest.fixture
-def own_data(tmp_path, monkeypatch):
-    """A project without data, and a function that puts blurred pictures into it."""
+@pytest.mark.parametrize("own, shipped", [(range(10), [10]), ([0, 9], range(11))])
+def test_own_blurred_pictures_in_data_never_mix_with_the_shipped_ones(tmp_path, monkeypatch, own, shipped):
     (tmp_path / "data").mkdir()
+    for level in shipped:
+        (tmp_path / f"data/blur_{level}.jpg").write_bytes((sources.ROOT / f"data/blur_{level}.jpg").read_bytes())
+    for level in [*own, 12]:
+        saved(tmp_path / "data", Image.fromarray(COLOUR), f"blur_{level}.{'png' if len(shipped) > 1 else 'jpg'}")
     monkeypatch.setattr(sources, "ROOT", tmp_path)
-
-    def put(*names, folder=tmp_path / "data"):
-        folder.mkdir(exist_ok=True)
-        for name in names:
-            Image.fromarray(COLOUR).save(folder / name)
-    return put
-
-
-def test_png_ending_and_missing_levels(own_data):
-    own_data("blur_0.png", "blur_9.png", "blur_12.png")
     found, missing = find_blurred()
-    assert {level: s.label for level, s in found.items()} == {0: "data/blur_0.png", 9: "data/blur_9.png"}
-    assert missing == [1, 2, 3, 4, 5, 6, 7, 8, 10]
+    assert list(found) == list(own) and missing == [level for level in range(11) if level not in own]
+    assert not any(source.is_shipped for source in found.values())
 
 
-def test_own_png_files_replace_the_shipped_set_and_never_mix_with_it(own_data):
-    own_data(*(f"blur_{i}.jpg" for i in range(11)), "blur_0.png", "blur_1.png")
-    assert [s.label for s in find_blurred()[0].values()] == ["data/blur_0.png", "data/blur_1.png"]
+def test_blurred_pictures_are_of_the_shallowest_folder_and_of_one_ending(place):
+    for name in ("b/blur_2.jpg", "a/blur_3.jpg", "a/blur_4.png", "a/blur_10.jpg"):
+        saved((place / name).parent, Image.fromarray(COLOUR), (place / name).name)
+    assert [source.label for source in find_blurred()[0].values()] == [f"$SMAI_DATA/a/blur_{i}.jpg" for i in (3, 10)]
 
 
-def test_blurred_pictures_in_the_second_folder(own_data, tmp_path, monkeypatch):
-    own_data("blur_3.jpg", folder=tmp_path / "more")
-    monkeypatch.setenv("SMAI_DATA", str(tmp_path / "more"))
-    assert find_blurred()[0][3].label == "$SMAI_DATA/blur_3.jpg"
-
-
-def test_no_blurred_picture_at_all(own_data):
-    with pytest.raises(FileNotFoundError, match="blur_0.jpg to blur_10.jpg: expected them"):
+def test_no_blurred_picture_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    with pytest.raises(FileNotFoundError, match="blur_0.jpg to blur_10.jpg: expected them .or .png. in data, found none"):
         find_blurred()

@@ -1,26 +1,21 @@
 """MNIST from every kind of source, made small, and what is refused."""
 
 import gzip
+import hashlib
+import json
 import struct
 
 import numpy as np
 import pytest
 
-from smai_nn.datasets import mnist, sources
+from smai_nn.datasets import mnist, overview
 from smai_nn.datasets.mnist import load_mnist, read_idx
-from smai_nn.files import save_npz
 
 RNG = np.random.default_rng(0)
 ARRAYS = {"x_train": RNG.integers(0, 256, (20, 28, 28), np.uint8), "y_train": np.arange(20, dtype=np.uint8) % 10,
           "x_test": RNG.integers(0, 256, (10, 28, 28), np.uint8), "y_test": np.arange(10, dtype=np.uint8)}
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A second data folder, and no copy of scikit-learn's."""
-    monkeypatch.setenv("SMAI_DATA", str(tmp_path / "more"))
-    (tmp_path / "more").mkdir()
-    return tmp_path / "more"
+IDX = {"x_train": "train-images-idx3-ubyte", "y_train": "train-labels-idx1-ubyte", "x_test": "t10k-images-idx3-ubyte",
+       "y_test": "t10k-labels-idx1-ubyte"}
 
 
 def idx(values):
@@ -28,34 +23,68 @@ def idx(values):
     return struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape) + values.tobytes()
 
 
-def write_idx(folder, joint="-", zipped=False):
-    """Write the four idx files."""
-    for part, stem in mnist.PARTS.items():
-        path = folder / f"{stem}{joint}idx{ARRAYS[part].ndim}-ubyte{'.gz' if zipped else ''}"
-        path.write_bytes(gzip.compress(idx(ARRAYS[part])) if zipped else idx(ARRAYS[part]))
-
-
-def check(data):
+def check(data, complete=False):
     """Check that what was loaded is ARRAYS."""
     assert data.x_train.dtype == np.float32 and data.x_train.shape == (20, 784)
     np.testing.assert_allclose(data.x_test, ARRAYS["x_test"].reshape(10, 784) / 255, rtol=1e-6)
-    assert np.array_equal(data.y_train, ARRAYS["y_train"]) and not data.is_complete
+    assert np.array_equal(data.y_train, ARRAYS["y_train"]) and data.is_complete == complete
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Let the whole of MNIST be the 20 and 10 digits of ARRAYS: two and one of each class."""
+    monkeypatch.setattr(mnist, "COUNTS", {"y_train": (2,) * 10, "y_test": (1,) * 10})
+
+
+@pytest.fixture
+def openml(tmp_path, monkeypatch):
+    """scikit-learn's cache of mnist_784, as its fetch_openml leaves it, with ARRAYS; and no network."""
+    def refuse(*arguments, **options):
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    columns = [f"pixel{i + 1}" for i in range(784)]
+    rows = np.concatenate([ARRAYS["x_train"], ARRAYS["x_test"]]).reshape(30, 784)
+    arff = "\n".join(["@RELATION mnist_784", *(f"@ATTRIBUTE {name} real" for name in columns),
+                      "@ATTRIBUTE class {0,1,2,3,4,5,6,7,8,9}", "@DATA", *(
+                          ",".join(map(str, [*row, label % 10])) for row, label in zip(rows.tolist(), range(30)))])
+    feature = {"data_type": "numeric", "is_target": "false", "is_ignore": "false", "is_row_identifier": "false",
+               "number_of_missing_values": "0"}
+    features = [*({**feature, "name": name, "index": str(i)} for i, name in enumerate(columns)),
+                {**feature, "name": "class", "index": "784", "data_type": "nominal", "is_target": "true"}]
+    about = {"id": "554", "name": "mnist_784", "version": "1", "status": "active", "format": "ARFF",
+             "url": "http://example/data/v1/download/52667/mnist_784.arff",
+             "md5_checksum": hashlib.md5(arff.encode()).hexdigest()}
+    files = {"api/v1/json/data/554": json.dumps({"data_set_description": about}),
+             "api/v1/json/data/features/554": json.dumps({"data_features": {"feature": features}}),
+             "api/v1/json/data/qualities/554": json.dumps(
+                 {"data_qualities": {"quality": [{"name": "NumberOfInstances", "value": "30.0"}]}}),
+             "data/v1/download/52667/mnist_784.arff": arff}
+    for name, text in files.items():
+        path = tmp_path / "scikit/openml/openml.org" / f"{name}.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(text.encode()))
+    return path
 
 
 def test_npz(place):
-    np.savez(place / "mnist.npz", **ARRAYS)
+    (place / "keras").mkdir()
+    np.savez(place / "keras/mnist.npz", **ARRAYS)
     check(load_mnist())
-    assert load_mnist().source.label == "$SMAI_DATA/mnist.npz"
+    assert load_mnist().source.label == "$SMAI_DATA/keras/mnist.npz"
 
 
-@pytest.mark.parametrize("joint", ["-", "."])
-@pytest.mark.parametrize("zipped", [False, True])
-def test_idx(place, joint, zipped):
-    write_idx(place, joint, zipped)
+@pytest.mark.parametrize("form", ["{0}", "{0}.gz", "MNIST/raw/{0}", "{0}/{0}", "{1}"])
+def test_idx(place, form):
+    for part, name in IDX.items():
+        path = place / form.format(name, name.replace("-idx", ".idx"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(idx(ARRAYS[part])) if path.suffix == ".gz" else idx(ARRAYS[part]))
     check(load_mnist())
 
 
-def test_shipped_digits_when_nothing_else_is_there(place):
+def test_shipped_digits_when_nothing_else_is_there():
     data = load_mnist()
     assert (len(data.x_train), len(data.x_test), data.is_complete) == (4000, 1000, False)
     assert data.source.label == "data/mnist_5k.npz" and "A PART OF MNIST" in str(data)
@@ -63,58 +92,60 @@ def test_shipped_digits_when_nothing_else_is_there(place):
     assert not {r.tobytes() for r in data.x_train} & {r.tobytes() for r in data.x_test}
 
 
-def test_copy_kept_from_scikit_learn(place):
-    save_npz(sources.cached("mnist_784.npz"), ARRAYS)
-    check(load_mnist())
+def test_scikit_learns_copy_is_read_without_network_and_kept(openml, small):
+    assert dict(overview())["MNIST"] == "scikit-learn's mnist_784"
+    first = load_mnist()
+    check(first, complete=True)
+    openml.unlink()
+    check(load_mnist(), complete=True)
+    assert load_mnist().source == first.source
 
 
-def test_scikit_learns_answer_is_checked_and_kept(place, monkeypatch):
+def test_scikit_learns_copy_is_read_where_no_cache_can_be_written(openml, small, tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    check(load_mnist(), complete=True)
+
+
+def test_a_damaged_copy_of_scikit_learns_is_left_as_it_is_and_the_shipped_digits_say_so(openml):
+    openml.write_bytes(openml.read_bytes()[:-100])
+    before = openml.read_bytes()
+    assert "data/mnist_5k.npz (scikit-learn's copy of mnist_784 is not complete)" in str(load_mnist().source)
+    assert openml.read_bytes() == before
+    openml.unlink()
+    assert load_mnist().source.label == "data/mnist_5k.npz"
+
+
+def test_download_that_fails_says_what_to_do(openml, monkeypatch):
     monkeypatch.setenv("SMAI_DOWNLOAD", "1")
-    calls = []
-
-    def fetch(**options):
-        calls.append(options)
-        return np.zeros((70_000, 784)), np.array(["7"] * 70_000)
-
-    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch)
-    assert load_mnist().is_complete and load_mnist().is_complete
-    assert len(calls) == 1 and calls[0]["parser"] == "liac-arff"
-    monkeypatch.setattr("sklearn.datasets.fetch_openml", lambda **options: (np.zeros((3, 784)), np.array(["7"] * 3)))
-    sources.cached("mnist_784.npz").unlink()
-    with pytest.raises(ValueError, match="expected mnist_784 to have 70,000 rows"):
+    openml.unlink()
+    with pytest.raises(ConnectionError, match="MNIST: .*no network.*; try again later, or unset SMAI_DOWNLOAD"):
         load_mnist()
 
 
-def test_download_that_fails_says_what_to_do(place, monkeypatch):
-    monkeypatch.setenv("SMAI_DOWNLOAD", "1")
+def test_the_counts_are_those_of_mnist():
+    assert [sum(counts) for counts in mnist.COUNTS.values()] == [60_000, 10_000]
 
-    def fetch(**options):
-        raise TimeoutError("timed out")
 
-    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch)
-    with pytest.raises(ConnectionError, match="could not .timed out.; try again later, or unset SMAI_DOWNLOAD"):
+@pytest.mark.parametrize("labels, kind", [(np.arange(20) % 10, "Fashion-MNIST or KMNIST: .2, 2,"),
+                                          (np.arange(20) % 7, "another data set: .3, 3,")])
+def test_another_data_set_under_mnists_names_is_said_to_be_one(place, monkeypatch, labels, kind):
+    monkeypatch.setattr(mnist, "COUNTS", {"y_train": (1, 3, *(2,) * 8), "y_test": (1,) * 10})
+    np.savez(place / "mnist.npz", **{**ARRAYS, "y_train": labels})
+    with pytest.raises(ValueError, match=rf"\$SMAI_DATA/mnist.npz: expected MNIST, whose .*1, 3, 2.* got {kind}"):
         load_mnist()
 
 
-def test_incomplete_copy_of_scikit_learn_is_said_and_left_aside(place, monkeypatch):
-    home = place.parent / "scikit" / "openml" / "openml.org"
-    for name in ("api/v1/json/data/554.gz", "api/v1/json/data/features/554.gz", "data/v1/download/1.arff.gz"):
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_bytes(b"")
-
-    def fetch(**options):
-        raise OSError("no network")
-
-    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch)
-    assert "scikit-learn's copy of mnist_784 is not complete" in str(load_mnist().source)
+def test_a_folder_of_fashion_comes_after_mnist(place):
+    for name in ("FashionMNIST", "MNIST"):
+        (place / name).mkdir()
+        np.savez(place / name / "mnist.npz", **ARRAYS)
+    assert load_mnist().source.label == "$SMAI_DATA/MNIST/mnist.npz"
 
 
 @pytest.mark.parametrize("changes, message", [
-    ({"x_test": None}, "found no x_test"),
-    ({"x_train": np.zeros((20, 27, 27), np.uint8)}, "expected x_train as bytes"),
-    ({"x_train": np.zeros((20, 28, 28))}, "expected x_train as bytes"),
-    ({"y_test": np.arange(9)}, "expected 10 labels 0 to 9 beside x_test"),
-    ({"y_train": np.full(20, 10)}, "expected 20 labels 0 to 9 beside x_train"),
+    ({"x_test": None}, r"found no x_test \(t10k-images\)"), ({"x_train": np.zeros((20, 27, 27), np.uint8)}, "x_train as"),
+    ({"x_train": np.zeros((20, 28, 28))}, "x_train as bytes"), ({"y_test": np.arange(9)}, "y_test as n numbers 0 to 9"),
+    ({"y_train": np.full(20, 10)}, "y_train as n numbers 0 to 9"),
 ])
 def test_wrong_arrays_are_refused(place, changes, message):
     np.savez(place / "mnist.npz", **{k: v for k, v in (ARRAYS | changes).items() if v is not None})
@@ -122,15 +153,18 @@ def test_wrong_arrays_are_refused(place, changes, message):
         load_mnist()
 
 
-def test_damaged_files_are_refused(place):
-    write_idx(place, zipped=True)
+def test_damaged_and_missing_idx_files_are_refused_where_they_are_read(place):
+    for part, name in IDX.items():
+        (place / f"{name}.gz").write_bytes(gzip.compress(idx(ARRAYS[part])))
     path = place / "train-images-idx3-ubyte.gz"
-    whole = path.read_bytes()
-    short = idx(ARRAYS["x_train"])[:500]
+    whole, short = path.read_bytes(), idx(ARRAYS["x_train"])[:500]
     for content in (whole[:200], b"", b"hello", gzip.compress(short), gzip.compress(b"\1\2\3\4")):
         path.write_bytes(content)
         with pytest.raises(ValueError, match="expected a whole idx file of MNIST"):
             read_idx(path)
     path.unlink()
-    with pytest.raises(ValueError, match="expected all four idx files of MNIST, found no train-images"):
+    assert dict(overview())["MNIST"] == "$SMAI_DATA/*-ubyte"
+    with pytest.raises(ValueError, match=r"expected all four parts of MNIST, found no x_train \(train-images\)"):
         load_mnist()
+    np.savez(place / "mnist.npz", **ARRAYS)
+    check(load_mnist())

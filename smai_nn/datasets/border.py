@@ -24,19 +24,16 @@ def mask_from_image(image):
     a pixel belongs to the nearer one. Raises ValueError if one of them is missing, is of another hue or a grey, or if
     too many pixels are farther from both than a third of the colours' distance.
     """
-    hue_gaps = _hue_gaps(image)
-    orange = (hue_gaps[..., 0] < hue_gaps[..., 1]) & (np.ptp(image.astype(int), axis=-1) >= LEAST_COLOUR)
-    purple = (hue_gaps[..., 1] <= hue_gaps[..., 0]) & (np.ptp(image.astype(int), axis=-1) >= LEAST_COLOUR)
-    if not (orange.any() and purple.any()):
+    gaps, is_grey = _hue_gaps(image), np.ptp(image.astype(int), axis=-1) < LEAST_COLOUR
+    orange, purple = (image[(gaps.argmin(axis=-1) == label) & ~is_grey] for label in (0, 1))
+    if not (len(orange) and len(purple)):
         raise ValueError(_refusal(image))
-    centres = np.array([np.median(image[orange], axis=0), np.median(image[purple], axis=0)])
-    distances = np.linalg.norm(image[:, :, None, :] - centres, axis=-1)
-    odd = distances.min(axis=-1) > np.linalg.norm(centres[0] - centres[1]) / 3
-    own_hues = np.diagonal(_hue_gaps(centres[None].astype(np.uint8))[0])
-    mask = distances.argmin(axis=-1).astype(np.uint8)
-    if odd.mean() > ODD_PIXELS or own_hues.max() > FURTHEST_HUE or mask.min() == mask.max():
+    colours = np.array([np.median(orange, axis=0), np.median(purple, axis=0)])
+    distances = np.linalg.norm(image[:, :, None, :] - colours, axis=-1)
+    odd = distances.min(axis=-1) > np.linalg.norm(colours[0] - colours[1]) / 3
+    if odd.mean() > ODD_PIXELS or np.diagonal(_hue_gaps(colours[None].astype(np.uint8))[0]).max() > FURTHEST_HUE:
         raise ValueError(_refusal(image))
-    return mask
+    return distances.argmin(axis=-1).astype(np.uint8)
 
 
 def _hue_gaps(image):
@@ -48,11 +45,10 @@ def _hue_gaps(image):
 def _refusal(image):
     """Return the message for a picture that is no map, which names its most frequent colours."""
     colours, counts = np.unique(image.reshape(-1, 3), axis=0, return_counts=True)
-    frequent = np.argsort(-counts, kind="stable")[:4]
-    found = ", ".join(f"{tuple(colours[i].tolist())} {counts[i] / counts.sum():.0%}" for i in frequent)
-    return (f"border image: expected two clear colours, one near orange {tuple(COLOURS[0].tolist())} for the "
-            f"{COUNTRIES[0]} and one near purple or violet {tuple(COLOURS[1].tolist())} for {COUNTRIES[1]}; found "
-            f"{found}{' and others' if len(colours) > 4 else ''}; draw it in two such colours")
+    found = ", ".join(f"{tuple(colours[i].tolist())} {counts[i] / counts.sum():.0%}" for i in np.argsort(-counts)[:4])
+    return (f"border image: expected two clear colours, one near orange {COLOURS[0].tolist()} for {COUNTRIES[0]} and one "
+            f"near purple or violet {COLOURS[1].tolist()} for {COUNTRIES[1]}; found {found}"
+            f"{' and others' if len(colours) > 4 else ''}; draw it in two such colours")
 
 
 def touches_other_country(mask):

@@ -5,6 +5,7 @@ Looked for in $SMAI_DATA and data/, whatever its name: a folder of people's fold
 kept in the cache folder, keyed by source and settings. Source: assignment section 3.2.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -13,7 +14,6 @@ import os
 import re
 import sys
 import tarfile
-import warnings
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +31,7 @@ FIRST_NAMES = 400  # of a tar archive, that tell what it is: to see all, it has 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, OSError, EOFError, RuntimeError)
 PORTRAIT = re.compile(r"(?:^|/)([^/]+)/\1_(\d{4})\.(?:jpe?g|png)$", re.IGNORECASE)  # Person_Name/Person_Name_0001.jpg
+SKIPPED = ("stray files", "broken links", "duplicates", "unreadable")  # why files are not taken
 WHOLE = (0.0, 1.0, 0.0, 1.0)
 
 
@@ -63,7 +64,7 @@ def lfw_candidates():
     kept = {} if sources.is_replay() else {"scikit-learn's lfw_home": sources.scikit_learn_home() / "lfw_home"}
     for label, folder, subfolders, files in sources.walk(sources.places() | kept):
         if NORMAL in subfolders:
-            portraits = any(PORTRAIT.search(f"{NORMAL}/{name}") for name in os.listdir(folder / NORMAL))
+            portraits = any(PORTRAIT.search(path.as_posix()) for path in (folder / NORMAL).glob("*"))
             yield label, folder, "" if portraits and len(subfolders) >= FEWEST_PEOPLE else (
                 f"{len(subfolders)} people, {'some' if portraits else 'no'} portraits of {NORMAL}")
         elif "lfw" in folder.name.lower() and not any("lfw" in name.lower() for name in subfolders):
@@ -76,16 +77,10 @@ def lfw_candidates():
 def _why_not(archive):
     """Return why an archive is not LFW, or "" if it is."""
     try:
-        if archive.suffix.lower() == ".zip":
-            with zipfile.ZipFile(archive) as opened:
-                names = opened.namelist()
-        else:
-            with tarfile.open(archive) as opened:
-                names = [info.name for info in itertools.islice(opened, FIRST_NAMES)]
-            with archive.open("rb") as file:  # gzip ends with the content's length, and a tar's is a multiple of 512
-                file.seek(-4, os.SEEK_END)
-                if archive.suffix.lower() != ".tar" and int.from_bytes(file.read(), "little") % 512:
-                    return "cut off"
+        names = [name for name, _ in itertools.islice(_files(archive), FIRST_NAMES)]
+        if archive.suffix.lower() != ".zip":  # a tar ends with zeros, gzip with the length of its content: whole blocks
+            if np.fromfile(archive, "<u4", offset=archive.stat().st_size - 4)[0] % tarfile.BLOCKSIZE:
+                return "cut off"
     except DAMAGE as error:
         return f"damaged: {error}"
     people = {match[1] for name in names if (match := PORTRAIT.search(name))}
@@ -114,27 +109,28 @@ def load_lfw(height=32, width=32, crop=WHOLE, *, progress=True):
     source = sources.DataSource(path, label, _fingerprint(path))
     settings = f"{source.sha256} {height} {width} {tuple(float(v) for v in crop)}"
     name = f"faces-{hashlib.sha256(settings.encode()).hexdigest()[:16]}.npz"
-    arrays = sources.load_cached(name, ("images", "people", "numbers", "reasons", "counts"))
-    if arrays is None:
-        arrays = _decode_all(path, (height, width, crop), progress)
-        sources.save_cached(name, arrays)
-    skipped = dict(zip(arrays["reasons"].tolist(), arrays["counts"].tolist()))
-    return Faces(arrays["images"], arrays["people"], arrays["numbers"], source, skipped)
+    arrays = sources.kept(name, _decode_all, path, (height, width, crop), progress)
+    skipped = dict(zip(SKIPPED, arrays.pop("skipped").tolist()))
+    return Faces(**arrays, source=source, skipped=skipped)
 
 
 def _decode_all(path, options, progress):
     """Return the arrays that are cached: all portraits, decoded over the cores, in the order of their names."""
-    skipped = dict.fromkeys(("stray files", "broken links", "duplicates", "unreadable"), 0)
+    skipped = dict.fromkeys(SKIPPED, 0)
     images = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding a JPEG needs no lock
-        for name, file in _files(path):
-            match = PORTRAIT.search(name)
-            key = match and (match[1], int(match[2]))
-            if reason := ("stray files" if match is None else "broken links" if file is None else
-                          "duplicates" if key in images else ""):
-                skipped[reason] += 1
-            else:
-                images[key] = pool.submit(_decode, file, *options)
+        try:
+            for name, file in _files(path):
+                match = PORTRAIT.search(name)
+                key = match and (match[1], int(match[2]))
+                if reason := ("stray files" if match is None else "broken links" if file is None else
+                              "duplicates" if key in images else ""):
+                    skipped[reason] += 1
+                else:
+                    images[key] = pool.submit(_decode, file.read(), *options)
+        except DAMAGE as error:
+            raise ValueError(f"{path}: expected a whole folder or archive of LFW, could not read it ({error}); get it "
+                             "again") from error
         for key in tqdm(sorted(images), "decoding LFW", file=sys.stdout, ncols=100, disable=not progress, mininterval=0.5):
             if (image := images.pop(key).result()) is None:
                 skipped["unreadable"] += 1
@@ -144,41 +140,36 @@ def _decode_all(path, options, progress):
         raise ValueError(f"{path}: expected portraits such as {NORMAL}/{NORMAL}_0001.jpg, found none among {len(images)} "
                          f"({', '.join(f'{n} {reason}' for reason, n in skipped.items())}); get it again")
     return {"images": np.stack(list(images.values())), "people": np.array([person for person, _ in images]),
-            "numbers": np.array([number for _, number in images]), "reasons": np.array(list(skipped)),
-            "counts": np.array(list(skipped.values()))}
+            "numbers": np.array([number for _, number in images]), "skipped": np.array(list(skipped.values()))}
 
 
-def _decode(file, height, width, crop):
-    """Return the grey crop of an image file (Path or BytesIO), (height, width) uint8, or None if it cannot be read."""
+def _decode(content, height, width, crop):
+    """Return the grey crop of an image file's bytes, (height, width) uint8, or None if they cannot be read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as image:
-                return resized_crop(ImageOps.exif_transpose(image).convert("L"), height, width, crop)
+        with Image.open(io.BytesIO(content)) as image:
+            return resized_crop(ImageOps.exif_transpose(image).convert("L"), height, width, crop)
     except Exception:  # a damaged file fails in a dozen ways
         return None
 
 
 def _files(path):
-    """Yield (name, Path or BytesIO) of all files in a folder of people or an archive; (name, None) for a broken link."""
+    """Yield (name, opened file) of all files in a folder of people or in an archive; (name, None) for a broken link."""
     if path.is_dir():
         for file in sorted(path.glob("*/*")):
-            yield file.relative_to(path).as_posix(), file if file.is_file() else None
-        return
-    try:
-        if path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                for info in archive.infolist():
-                    if not info.is_dir():
-                        yield info.filename, io.BytesIO(archive.read(info))
-        else:
-            with tarfile.open(path) as archive:
-                for info in archive:
-                    if not info.isdir():
-                        yield info.name, io.BytesIO(archive.extractfile(info).read()) if info.isfile() else None
-    except DAMAGE as error:
-        raise ValueError(f"{path}: expected a whole .zip, .tar, .tgz or .tar.gz of LFW, could not read it ({error}); get "
-                         "it again") from error
+            with file.open("rb") if file.is_file() else contextlib.nullcontext() as opened:
+                yield file.relative_to(path).as_posix(), opened
+    elif path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if not info.is_dir():
+                    yield info.filename, archive.open(info)
+    else:
+        with tarfile.open(path) as archive:
+            for info in archive:
+                if not info.isdir():
+                    yield info.name, archive.extractfile(info) if info.isfile() else None
+            if archive.fileobj.read().strip(b"\0"):  # tarfile takes a damaged header for the end
+                raise tarfile.ReadError("a file's name or size is damaged")
 
 
 def _fingerprint(path):

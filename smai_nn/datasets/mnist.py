@@ -118,11 +118,10 @@ def _checked(arrays, source):
     rows, counts = {}, {}
     for part, name in (("x_train", "y_train"), ("x_test", "y_test")):
         images, labels = arrays[part], arrays[name]
-        if images.dtype != np.uint8 or images.shape[1:] not in ((SIZE, SIZE), (SIZE * SIZE,)) or not len(images):
-            raise ValueError(f"{source.label}: expected {part} as bytes (n, 28, 28), got {images.dtype} {images.shape}")
-        if labels.shape != (len(images),) or labels.dtype.kind not in "iu" or not np.isin(labels, range(10)).all():
-            raise ValueError(f"{source.label}: expected {len(images)} labels 0 to 9 beside {part}, got "
-                             f"{labels.dtype} {labels.shape}")
+        if not (images.dtype == np.uint8 and images.shape[1:] in ((SIZE, SIZE), (SIZE * SIZE,)) and len(images)
+                and labels.shape == images.shape[:1] and labels.dtype.kind in "iu" and np.isin(labels, range(10)).all()):
+            raise ValueError(f"{source.label}: expected {part} as bytes (n, 28, 28) and {name} as n numbers 0 to 9, got "
+                             f"{images.dtype} {images.shape} and {labels.dtype} {labels.shape}; get them again")
         rows[part] = images.reshape(len(images), -1).astype(np.float32)
         rows[part] /= 255  # in place: the training set has 190 MB
         rows[name] = labels.astype(np.int64)
@@ -155,17 +154,22 @@ def _openml_copy(whole=False):
 
 def _from_scikit_learn():
     """Return the Mnist that scikit-learn has or downloads, or the one that ships if its copy is damaged."""
-    arrays = sources.load_cached(KEPT, PARTS.values())
-    if arrays is None:
-        if not sources.may_download() and not _openml_copy(whole=True):
-            return load_shipped(" (scikit-learn's copy of mnist_784 is not complete)")
-        from sklearn.datasets import fetch_openml  # loaded late: it takes a second
-
-        data, target = sources.fetch("MNIST", fetch_openml, data_id=OPENML_ID, return_X_y=True, as_frame=False,
-                                     parser="liac-arff")
-        images, labels, training = data.astype(np.uint8), target.astype(np.int64), sum(COUNTS["y_train"])
-        arrays = {"x_train": images[:training], "y_train": labels[:training],
-                  "x_test": images[training:], "y_test": labels[training:]}
-        sources.save_cached(KEPT, arrays)
-    digest = hashlib.sha256(b"".join(arrays[part].tobytes() for part in PARTS.values())).hexdigest()
+    try:
+        arrays = sources.kept(KEPT, _openml_arrays)
+    except LookupError as error:
+        return load_shipped(f" ({error})")
+    digest = hashlib.sha256(b"".join(arrays[part].tobytes() for part in sorted(arrays))).hexdigest()
     return _checked(arrays, sources.DataSource(sources.cached(KEPT), OPENML, digest[:16]))
+
+
+def _openml_arrays():
+    """Return the arrays of mnist_784. Raises LookupError if scikit-learn would have to download it unasked."""
+    if not sources.may_download() and not _openml_copy(whole=True):
+        raise LookupError("scikit-learn's copy of mnist_784 is not complete")
+    from sklearn.datasets import fetch_openml  # loaded late: it takes a second
+
+    data, target = sources.fetch("MNIST", fetch_openml, data_id=OPENML_ID, return_X_y=True, as_frame=False,
+                                 parser="liac-arff")
+    images, labels, training = data.astype(np.uint8), target.astype(np.int64), sum(COUNTS["y_train"])
+    return {"x_train": images[:training], "y_train": labels[:training],
+            "x_test": images[training:], "y_test": labels[training:]}

@@ -4,6 +4,7 @@ Looked through are the folder $SMAI_DATA, then data/; a picture that ships with 
 its name. A replay shows what was committed, so it looks in data/ alone.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
@@ -133,21 +134,17 @@ def cached(name):
     return Path(os.environ.get("SMAI_CACHE") or ROOT / ".cache").expanduser() / name
 
 
-def load_cached(name, keys):
-    """Return the arrays kept in the cache folder, or None if they are not there whole, with exactly these keys."""
-    try:
-        arrays = load_npz(cached(name))
-    except (OSError, ValueError):
-        return None
-    return arrays if set(arrays) == set(keys) else None
+def kept(name, make, *arguments):
+    """Return the dict of arrays in a file of the cache folder, or make(*arguments), which is then kept there.
 
-
-def save_cached(name, arrays):
-    """Keep arrays in the cache folder if it can be written: a cache saves time, and nothing depends on it."""
-    try:
+    A cache saves time, and nothing depends on it: one that is damaged, or cannot be written, is done without.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        return load_npz(cached(name))
+    arrays = make(*arguments)
+    with contextlib.suppress(OSError, ValueError):  # ValueError: an archive that a full disk cuts off cannot be closed
         save_npz(cached(name), arrays)
-    except (OSError, ValueError):  # ValueError: an archive that a full disk has cut off cannot be closed
-        pass
+    return arrays
 
 
 def scikit_learn_home():
