@@ -25,6 +25,7 @@ class BorderProfile:
     grid_depths: tuple  # hidden layers in the grid of architectures
     grid_widths: tuple
     activations: tuple
+    longer_epochs: int  # of the runs that go on without early stopping
     depths: tuple  # with all other things fixed
     widths: tuple  # likewise
     learning_rates: tuple
@@ -46,14 +47,14 @@ FULL = Profile(
     "full", "full: all grids and seeds",
     XorProfile(seeds=tuple(range(7)), widths=(2, 4, 8, 16), pairs=((8, 4), (4, 8)),
                gradient_seeds=(0, 1, 2, 3, 4)),
-    BorderProfile(seeds=(0, 1, 2), max_epochs=500, grid_depths=(1, 2, 3), grid_widths=(8, 32, 64),
+    BorderProfile(seeds=(0, 1, 2), max_epochs=500, longer_epochs=100, grid_depths=(1, 2, 3), grid_widths=(8, 32, 64),
                   activations=("relu", "tanh", "sigmoid"), depths=(1, 2, 3, 4, 5, 6), widths=(4, 8, 16, 32, 64, 128),
                   learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4, 16)))
 
 QUICK = Profile(
     "quick", "quick: the same code on smaller grids, fewer epochs and samples, for a quick look",
     XorProfile(seeds=(0, 1), widths=(2, 8), pairs=((8, 4), (4, 8)), gradient_seeds=(0,)),
-    BorderProfile(seeds=(0, 1), max_epochs=30, grid_depths=(1, 2), grid_widths=(8, 32),
+    BorderProfile(seeds=(0, 1), max_epochs=30, longer_epochs=40, grid_depths=(1, 2), grid_widths=(8, 32),
                   activations=("relu", "tanh", "sigmoid"), depths=(1, 3), widths=(8, 32),
                   learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4)))
 

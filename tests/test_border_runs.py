@@ -140,8 +140,9 @@ def test_facts_of_single_runs():
     assert facts["run.last_ratio"] == pytest.approx(losses[29] / losses[19])
     assert facts["run.ratio_before"] == pytest.approx(max(losses[t] / losses[t - 10] for t in range(10, 29)))
     assert batching_facts([made_up(batch_size=2)])["batching.2x1.samples_per_update"] == 4
-    total = study_facts(RUNS, made_up(0.95, epochs=200))
+    total = study_facts(RUNS, [made_up(0.95, epochs=200)])
     assert total["border.best_accuracy"] == 0.92 and total["border.longer_epochs"] == 200 and total["border.reach_91"] == 1
+    assert (total["border.stuck"], total["border.stuck_deep"]) == (1, 0)
 
 
 def test_the_cumulative_gradient_is_the_sum_of_the_batches_means():

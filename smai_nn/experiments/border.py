@@ -181,11 +181,11 @@ def pivot(results, down, across, cell):
 
     `cell(runs)` makes a text of the runs of one setting.
     """
-    rows = []
+    rows, columns = [], sorted(group(results, across))
     for values, runs in group(results, *down).items():
-        values = values if len(down) > 1 else (values,)
-        rows.append({**dict(zip(down, values)), **{f"{across} {value:g}": cell(own)
-                                                   for value, own in sorted(group(runs, across).items())}})
+        own = group(runs, across)
+        rows.append({**dict(zip(down, values if len(down) > 1 else (values,))),
+                     **{f"{across} {value:g}": cell(own[value]) if value in own else "" for value in columns}})
     return rows
 
 

@@ -147,19 +147,23 @@ def cost_facts(runs):
     for (size, steps), own in group(runs, "batch_size", "grad_accumulation_steps").items():
         facts |= {f"cost.{size}x{steps}.{m}": median(own, m) for m in ("accuracy", "samples", "epochs")}
         facts[f"cost.{size}x{steps}.milliseconds"] = float(np.median([1000 * np.mean(r.history.epoch_seconds) for r in own]))
+    for window, own in group(runs, "samples_per_update").items():
+        products = [median(same, "samples") for same in group(own, "batch_size").values()]
+        facts[f"cost.window{window}.samples_ratio"] = max(products) / min(products)
+        facts[f"cost.window{window}.samples"] = median(own, "samples")
     for rate, own in group(runs, "learning_rate").items():
         facts |= {f"cost.rate{rate:g}.accuracy": median(own, "accuracy"), f"cost.rate{rate:g}.samples": median(own, "samples")}
     return facts
 
 
 def study_facts(runs, longer):
-    """Return the facts over all runs of section 1.4; `longer` is the most accurate setting trained on without the rule."""
+    """Return the facts over all runs of section 1.4; `longer` are runs of the widest tanh network without the rule."""
     top = max(runs, key=lambda r: r.accuracy)
-    return {"border.runs": len(runs), "border.best_accuracy": top.accuracy, "border.least_accuracy": min(r.accuracy for r in runs),
-            "border.stuck": sum(r.is_stuck for r in runs), "border.reach_91": sum(r.accuracy >= 0.91 for r in runs),
-            "border.best_median_accuracy": max(median(own, "accuracy") for own in group(
-                runs, "label", "learning_rate", "batch_size", "grad_accumulation_steps").values()),
-            "border.best_label": top.setting.label, "border.best_epochs": top.history.epochs, "border.best_loss": top.loss,
-            "border.longer_epochs": longer.history.epochs, "border.longer_accuracy": longer.accuracy,
-            "border.longer_loss": longer.loss, "border.median_seconds": median(runs, "seconds"),
-            "border.median_samples": median(runs, "samples")}
+    settings = group(runs, "label", "learning_rate", "batch_size", "grad_accumulation_steps").values()
+    return {"border.runs": len(runs), "border.best_accuracy": top.accuracy, "border.best_label": top.setting.label,
+            "border.best_median_accuracy": max(median(own, "accuracy") for own in settings),
+            "border.least_accuracy": min(r.accuracy for r in runs), "border.stuck": sum(r.is_stuck for r in runs),
+            "border.stuck_deep": sum(r.is_stuck and r.setting.depth > 1 for r in runs),
+            "border.reach_91": sum(r.accuracy >= 0.91 for r in runs), "border.median_seconds": median(runs, "seconds"),
+            "border.median_samples": median(runs, "samples"), "border.longer": median(longer, "accuracy"),
+            "border.longer_loss": median(longer, "loss"), "border.longer_epochs": longer[0].history.epochs}
