@@ -63,6 +63,11 @@ class BorderSetting:
         return self.hidden[0]
 
     @property
+    def batching(self):
+        """Such as "batch 32, accumulation 1"."""
+        return f"batch {self.batch_size}, accumulation {self.grad_accumulation_steps}"
+
+    @property
     def samples_per_update(self):
         """Samples whose gradients one update uses."""
         return self.batch_size * self.grad_accumulation_steps

@@ -52,7 +52,7 @@ def _ratio_before(losses, patience):
 
 
 def batching_facts(runs):
-    """Return the facts of the ways to batch of section 1.2."""
+    """Return the facts of the ways to batch of section 1.2; each is compared with the first."""
     facts = {}
     for result in runs:
         history, setting = result.history, result.setting
@@ -60,7 +60,11 @@ def batching_facts(runs):
         milliseconds = 1000 * float(np.mean(history.epoch_seconds))
         facts |= {f"{name}.samples_per_update": history.samples / history.updates,
                   f"{name}.updates_per_epoch": history.updates / history.epochs,
-                  f"{name}.milliseconds_per_epoch": milliseconds, f"{name}.twice_milliseconds_per_epoch": 2 * milliseconds}
+                  f"{name}.milliseconds_per_epoch": milliseconds}
+    first = f"batching.{runs[0].setting.batch_size}x{runs[0].setting.grad_accumulation_steps}"
+    for name in [name.rsplit(".", 1)[0] for name in facts if name.endswith("updates_per_epoch")]:
+        facts |= {f"{name}.updates_off_by": facts[f"{name}.updates_per_epoch"] - facts[f"{first}.updates_per_epoch"],
+                  f"{name}.times_as_long": facts[f"{name}.milliseconds_per_epoch"] / facts[f"{first}.milliseconds_per_epoch"]}
     return facts
 
 

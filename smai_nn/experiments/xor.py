@@ -49,6 +49,11 @@ class XorSetting:
         return "-".join(map(str, (2, *self.widths, 1)))
 
     @property
+    def label(self):
+        """Architecture and activations, such as "2-8-8-1 tanh"."""
+        return f"{self.architecture} {' '.join(dict.fromkeys(self.activations))}"
+
+    @property
     def is_narrow(self):
         """Whether a layer has fewer than four units: two are the least that XOR needs."""
         return min(self.widths) < 4
@@ -247,6 +252,21 @@ def narrow_table(results):
                      "first start": f"{np.mean([r.starts == 1 for r in own]):.0%}",
                      "most starts": max(r.starts for r in own)})
     return rows
+
+
+def prediction_table(result):
+    """Return a table row for each of the four samples: label and prediction of one run."""
+    inputs, targets = xor_arrays()
+    return [{"x1": int(a), "x2": int(b), "label": int(label), "prediction": f"{p:.4f}"}
+            for (a, b), label, p in zip(inputs, targets[:, 0], result.predictions)]
+
+
+def gradient_table(results):
+    """Return a table row for each activation and loss: the worst entry's relative error, by step."""
+    epsilons = results[0].setting.epsilons
+    return [{"activation": name, "loss": loss.upper(), "best epsilon": f"{epsilons[np.nanargmin(e)]:.0e}",
+             "relative error there": f"{np.nanmin(e):.0e}", "at 1e-1": f"{e[0]:.0e}", "at 1e-10": f"{e[-1]:.0e}"}
+            for (name, loss), e in worst_errors(results).items()]
 
 
 def xor_facts(results, controls):

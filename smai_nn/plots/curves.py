@@ -29,16 +29,17 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     return figure
 
 
-def plot_early_stopping(epoch_loss, patience, relative_loss_threshold):
-    """Show the epoch losses with the limit they must stay below, and the epoch at which training stopped."""
+def plot_early_stopping(result):
+    """Show a run's epoch losses with the limit they must stay below, and the epoch at which training stopped."""
+    epoch_loss, patience = result.history.epoch_loss, result.setting.patience
+    threshold = 1 - result.setting.relative_loss_threshold
     figure, axes = new_figure(width=7, height=3.4)
     panel = axes[0, 0]
     epochs = np.arange(len(epoch_loss))
     panel.plot(epochs, epoch_loss, color=BLUE, marker=".", label="$L_t$, mean loss of epoch t")
     if len(epoch_loss) > patience:
-        limit = (1 - relative_loss_threshold) * np.asarray(epoch_loss[:-patience])
-        panel.plot(epochs[patience:], limit, color=RED, linestyle="--",
-                   label=f"limit, {1 - relative_loss_threshold:g} $L_{{t-{patience}}}$")
+        panel.plot(epochs[patience:], threshold * np.asarray(epoch_loss[:-patience]), color=RED, linestyle="--",
+                   label=f"limit, {threshold:g} $L_{{t-{patience}}}$")
     panel.axvline(len(epoch_loss) - 1, color=GREEN, linewidth=1, label=f"last epoch, t = {len(epoch_loss) - 1}")
     panel.grid(alpha=0.25)
     describe(panel, "Early stopping: training ends when the loss reaches the limit", "epoch t", "training loss",

@@ -43,12 +43,12 @@ def _below(axes):
     return {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "borderaxespad": 0, "ncols": 2} if legend else {}
 
 
-def plot_prediction_gallery(truth, predictions, countries):
-    """Show predictions, and below each its errors over the truth, for each (title, 0-1 map) of `predictions`."""
-    figure, axes = new_figure(2, len(predictions), width=3.3, height=3.4)
-    for (above, below), (title, predicted) in zip(axes.T, predictions):
-        _draw_prediction(above, truth, predicted, title)
-        _draw_errors(below, truth, predicted)
+def plot_prediction_gallery(runs, countries):
+    """Show the predictions of BorderResults, and below each its errors over the truth."""
+    figure, axes = new_figure(2, len(runs), width=3.3, height=3.4)
+    for (above, below), run in zip(axes.T, runs):
+        _draw_prediction(above, run.truth, run.predicted, run.setting.label)
+        _draw_errors(below, run.truth, run.predicted)
     share_legend(figure, [*country_patches(countries), *error_patches(countries)], columns=3)
     return figure
 
