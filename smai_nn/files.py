@@ -12,10 +12,10 @@ import numpy as np
 
 
 def write_atomically(path, write):
-    """Call `write(binary_file)` on a new file beside `path`, then rename it to `path`.
+    """Call `write(binary_file)` on a new file beside `path`, then rename it to `path`; return the Path.
 
-    A process killed at any moment leaves the old file or the new one, never a mixture; at worst
-    a `.part` file stays behind. Missing parent folders are made. Returns the Path.
+    A process killed at any moment leaves the old file or the new one, never a mixture; at worst a `.part` file stays
+    behind. Missing parent folders are made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def write_atomically(path, write):
 
 def _replace(part, path):
     """Rename a file over another one; Windows refuses that for a moment while another program reads the old one."""
-    for pause in (0.01, 0.05, 0.2, 0.75):
+    for pause in (0.01, 0.05, 0.2, 0.75):  # seconds
         try:
             return os.replace(part, path)
         except PermissionError:
@@ -57,11 +57,23 @@ def to_json(content, indent=None):
     return json.dumps(_plain(content), indent=indent, allow_nan=False)
 
 
+def _plain(value):
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, Path):
+        return value.as_posix()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def load_json(path):
     """Read a JSON file. Raises FileNotFoundError, or ValueError if it is not JSON."""
     try:
-        return json.loads(_existing(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return json.loads(existing(path).read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ValueError(f"{path}: expected JSON, got something else ({error})") from error
 
 
@@ -74,10 +86,9 @@ def save_npz(path, arrays, *, compressed=False):
 def load_npz(path):
     """Read a .npz file whole into a dict of arrays; nothing in it is ever unpickled.
 
-    Raises FileNotFoundError, or ValueError for a file that is truncated, damaged, pickled or
-    not an .npz archive.
+    Raises FileNotFoundError, or ValueError for a file that is truncated, damaged, pickled or no .npz archive.
     """
-    path = _existing(path)
+    path = existing(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
@@ -85,26 +96,13 @@ def load_npz(path):
             raise ValueError("it holds files that are no arrays")
         return arrays
     except Exception as error:  # a damaged archive fails in a dozen ways, from zlib's to the tokenizer's
-        raise ValueError(
-            f"{path}: expected an .npz archive of plain arrays, got a file that is truncated, "
-            f"damaged or of another kind ({error}); save it again"
-        ) from error
+        raise ValueError(f"{path}: expected an .npz archive of plain arrays, got a file that is truncated, damaged or of "
+                         f"another kind ({error}); save it again") from error
 
 
-def _existing(path):
+def existing(path):
+    """Return the Path of a file. Raises FileNotFoundError saying what is there instead."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a file, found {'a folder' if path.is_dir() else 'nothing'} there")
     return path
-
-
-def _plain(value):
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, Path):
-        return value.as_posix()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -95,18 +95,19 @@ def bush_alone(root):
 
 
 @pytest.mark.parametrize("make, said", [
-    (lambda place: as_zip(place / "archive.zip", {"train-images.idx3-ubyte": b"1"}), "archive.zip (portraits of 0 people"),
-    (lambda place: as_zip(place / "lfw-attributes.zip", {"lfw_attributes.txt": b"1"}), "lfw-attributes.zip (portraits of 0"),
-    (lambda place: as_zip(place / "lfw-bush.zip", bush_alone("lfw")), "lfw-bush.zip (portraits of 1 people"),
-    (lambda place: as_folder(place, bush_alone("lfw-bush")), "lfw-bush (1 people, some portraits of George_W_Bush)"),
-    (lambda place: as_folder(place, {f"lfw/{name}/.empty": b"" for name in PEOPLE}), "lfw (3 people, no portraits of George"),
+    (lambda place: as_zip(place / "archive.zip", {"train-images.idx3-ubyte": b"1"}), "archive.zip (people in it: 0)"),
+    (lambda place: as_zip(place / "lfw-attributes.zip", {"lfw_attributes.txt": b"1"}), "lfw-attributes.zip (people in it: 0)"),
+    (lambda place: as_zip(place / "lfw-bush.zip", bush_alone("lfw")), "lfw-bush.zip (people in it: 1)"),
+    (lambda place: as_folder(place, bush_alone("lfw-bush")), "lfw-bush (people in it: 1)"),
+    (lambda place: as_folder(place, {f"lfw/{name}/.empty": b"" for name in PEOPLE}), "lfw (people in it: 3, no portrait of G"),
     (lambda place: (place / "LFW_Dataset").mkdir(), "LFW_Dataset (no folder George_W_Bush in it)"),
     (lambda place: as_folder(place, {"lfw/people.csv": b"name,images"}), "lfw (no folder George_W_Bush in it)"),
     (lambda place: (place / "lfw.zip").write_bytes(b"PK no archive"), "lfw.zip (damaged: File is not a zip file)"),
-    (lambda place: (place / "lfw.tar").symlink_to("nowhere"), "lfw.tar (damaged: "),
+    (lambda place: (place / "lfw").symlink_to("nowhere"), "lfw (a broken link)"),
+    (lambda place: as_zip(place / "Q1.zip", {"Q1/border.png": b"1"}), "Q1.zip (unpack it for its border.png)"),
     (lambda place: (as_tar(place / "lfw.tar", members("lfw"), "w"), os.truncate(place / "lfw.tar", 6000)), "lfw.tar (damaged: unexp"),
 ], ids=["MNIST's", "attributes", "one person's zip", "one person's folder", "empty people", "empty", "CSV", "damaged", "link",
-        "cut off"])
+        "other pictures", "cut off"])
 def test_what_is_no_lfw_is_passed_over_and_named(place, make, said):
     make(place)
     assert find_lfw() is None and load_lfw() is None
@@ -131,7 +132,7 @@ def test_a_whole_candidate_is_taken_beside_others(place):
     as_folder(place, members("z"))
     as_zip(place / "zz.zip", members("lfw"))
     assert dict(overview())["LFW"] == ("$SMAI_DATA/zz.zip; also there, not used: $SMAI_DATA/z; passed over: "
-                                       "$SMAI_DATA/archive.zip (portraits of 0 people, none of George_W_Bush)")
+                                       "$SMAI_DATA/archive.zip (people in it: 0)")
 
 
 @pytest.mark.parametrize("archive, write", [("lfw.zip", as_zip), ("lfw.tgz", as_tar)])
@@ -192,7 +193,7 @@ def test_the_cache_is_keyed_by_settings_and_source_and_gives_the_same(place):
     load_lfw(10, 8, (0.25, 0.75, 0.25, 0.75), progress=False)
     assert len(list(cache.iterdir())) == 3
     as_folder(place, {"lfw/New_One/New_One_0001.jpg": jpeg("x", 1)})
-    assert len(load()) == 7 and len(list(cache.iterdir())) == 4
+    assert len(load().images) == 7 and len(list(cache.iterdir())) == 4
 
 
 def test_a_decoding_that_is_cut_short_leaves_nothing(place, monkeypatch):

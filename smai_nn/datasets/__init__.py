@@ -6,7 +6,7 @@ from smai_nn.datasets import sources
 from smai_nn.datasets.border import BorderDataset
 from smai_nn.datasets.images import blurred_sets
 from smai_nn.datasets.lfw import lfw_candidates
-from smai_nn.datasets.mnist import SHIPPED, find_mnist, mnist_copies
+from smai_nn.datasets.mnist import OPENML, SHIPPED, find_mnist, mnist_copies
 
 __all__ = ["BorderDataset", "overview"]
 
@@ -20,26 +20,24 @@ def overview():
     rows = []
     for name in ("border.png", "smiley.png", "cat.jpg"):
         found, passed = sources.copies(re.escape(name))
-        rows.append((name, _text([(source, source.label) for source in found], passed)))
+        rows.append((name, _text([source.label for source in found], passed, found[:1])))
     sets, passed = blurred_sets()
-    blurred = [(group[min(group)], f"{group[min(group)].label} to {max(group)} ({len(group)} pictures)") for group in sets]
-    mnist = find_mnist()[0]
-    digits = [(None, mnist + ", A PART OF MNIST" * mnist.endswith(SHIPPED)),
-              *((None, label) for label, _ in mnist_copies() if label != mnist)]
+    names = [f"{group[min(group)].label} to {max(group)} ({len(group)} pictures)" for group in sets]
+    rows.append(("blurred pictures", _text(names, passed, [group[min(group)] for group in sets[:1]])))
+    label, _ = find_mnist()
+    notes = {f"data/{SHIPPED}": ", A PART OF MNIST", OPENML: ", downloaded if not there yet" * sources.may_download()}
+    rows.append(("MNIST", _text([label + notes.get(label, ""), *(other for other, _ in mnist_copies()[1:])])))
     faces = list(lfw_candidates())
     missing = "NOT FOUND, " + ("it will be downloaded" if sources.may_download() else "the shipped digits stand in for it")
-    return [*rows, ("blurred pictures", _text(blurred, passed)), ("MNIST", _text(digits, [])),
-            ("LFW", _text([(None, label) for label, _, reason in faces if not reason],
-                          [f"{label} ({reason})" for label, _, reason in faces if reason], missing))]
+    rows.append(("LFW", _text([label for label, _, reason in faces if not reason] or [missing],
+                              [f"{label} ({reason})" for label, _, reason in faces if reason])))
+    return rows
 
 
-def _text(found, passed, text="NOT FOUND", most=6):
-    """Return a row's text for a list of (DataSource or None, name), of which the first is taken, and what was passed over."""
-    if found:
-        text = found[0][1] + (", A SUBSTITUTE for the course's" if found[0][0] and found[0][0].is_shipped else "")
-    doubles = [name for source, name in found[1:] if not (source and source.is_shipped)]
-    for what, names in (("also there, not used", doubles), ("passed over", passed)):
-        if names:
-            rest = [f"{len(names) - most} more"] * (len(names) > most)
-            text += f"; {what}: {', '.join([*names[:most], *rest])}"
-    return text
+def _text(names, passed=(), taken=()):
+    """Return a row's text: the first name, whether the DataSource taken is a substitute, the others, what is passed over."""
+    parts = [(names or ["NOT FOUND"])[0] + ", A SUBSTITUTE for the course's" * any(source.is_shipped for source in taken)]
+    for what, others in (("also there, not used", names[1:]), ("passed over", passed)):
+        if others:
+            parts.append(f"{what}: {', '.join(others[:6])}" + f" and {len(others) - 6} more" * (len(others) > 6))
+    return "; ".join(parts)

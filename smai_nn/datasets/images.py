@@ -62,8 +62,8 @@ def blurred_sets():
     found, passed = sources.copies(r"blur_([0-9]|10)\.(png|jpe?g)")
     sets = {}
     for source in found:
-        group = sets.setdefault((source.path.parent, source.path.suffix, source.is_shipped), {})
-        group[int(source.path.stem[len("blur_"):])] = source
+        level = int(source.path.stem[len("blur_"):])
+        sets.setdefault((source.path.parent, source.path.suffix), {})[level] = source
     return [dict(sorted(group.items())) for group in sets.values()], passed
 
 
@@ -97,7 +97,7 @@ def _decode(path):
         with Image.open(path) as image:
             image.load()
             mode = image.mode
-            if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+            if image.getexif().get(ExifTags.Base.Orientation) in range(2, 9):  # 1 is upright
                 notes.append("turned as its EXIF orientation says")
                 image = ImageOps.exif_transpose(image)
             if mode.startswith("I;16"):  # 16 bits of grey

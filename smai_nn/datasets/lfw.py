@@ -27,10 +27,11 @@ from smai_nn.datasets.images import check_crop, resized_crop
 
 NORMAL = "George_W_Bush"  # the person whose pictures the assignment asks for
 FEWEST_PEOPLE = 3  # with fewer it is a part that somebody has picked, not LFW
-FIRST_NAMES = 400  # of a tar archive, that tell what it is: to see all, it has to be unpacked
+FIRST_NAMES = 400  # of an archive, that tell what it is: to see all, a tar has to be unpacked
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, OSError, EOFError, RuntimeError)
 PORTRAIT = re.compile(r"(?:^|/)([^/]+)/\1_(\d{4})\.(?:jpe?g|png)$", re.IGNORECASE)  # Person_Name/Person_Name_0001.jpg
+PICTURES = re.compile(r"(border\.png|smiley\.png|cat\.jpg|blur_0\.\w+)$")  # the course's other files
 SKIPPED = ("stray files", "broken links", "duplicates", "unreadable")  # why files are not taken
 WHOLE = (0.0, 1.0, 0.0, 1.0)
 
@@ -45,13 +46,10 @@ class Faces:
     source: sources.DataSource
     skipped: dict  # reason -> how many files were not taken
 
-    def __len__(self):
-        return len(self.images)
-
     def __str__(self):
         skipped = ", ".join(f"{count} {reason}" for reason, count in self.skipped.items() if count) or "none"
-        people = len(np.unique(self.people))
-        return f"{len(self):,} pictures of {people:,} people, from {self.source}; skipped: {skipped}"
+        return (f"{len(self.images):,} pictures of {len(np.unique(self.people)):,} people, from {self.source}; skipped: "
+                f"{skipped}")
 
 
 def find_lfw():
@@ -66,12 +64,14 @@ def lfw_candidates():
         if NORMAL in subfolders:
             portraits = any(PORTRAIT.search(path.as_posix()) for path in (folder / NORMAL).glob("*"))
             yield label, folder, "" if portraits and len(subfolders) >= FEWEST_PEOPLE else (
-                f"{len(subfolders)} people, {'some' if portraits else 'no'} portraits of {NORMAL}")
+                f"people in it: {len(subfolders)}" + f", no portrait of {NORMAL}" * (not portraits))
         elif "lfw" in folder.name.lower() and not any("lfw" in name.lower() for name in subfolders):
             yield label, folder, f"no folder {NORMAL} in it"
         for name in files:
             if name.lower().endswith(ARCHIVES):
                 yield f"{label}/{name}", folder / name, _why_not(folder / name)
+            elif "lfw" in name.lower() and not (folder / name).exists():
+                yield f"{label}/{name}", folder / name, "a broken link"
 
 
 def _why_not(archive):
@@ -86,7 +86,8 @@ def _why_not(archive):
     people = {match[1] for name in names if (match := PORTRAIT.search(name))}
     if len(people) >= FEWEST_PEOPLE and (NORMAL in people or len(names) == FIRST_NAMES):
         return ""
-    return f"portraits of {len(people)} people, {'some' if NORMAL in people else 'none'} of {NORMAL}"
+    pictures = sorted({match[0] for name in names if (match := PICTURES.search(name))})
+    return f"unpack it for its {', '.join(pictures)}" if pictures else f"people in it: {len(people)}"
 
 
 def load_lfw(height=32, width=32, crop=WHOLE, *, progress=True):

@@ -13,7 +13,7 @@ import re
 import socket
 from pathlib import Path
 
-from smai_nn.files import load_npz, save_npz
+from smai_nn.files import existing, load_npz, save_npz
 
 ROOT = Path(__file__).resolve().parents[2]  # the folder that holds data/, runs/ and the notebook
 LEVELS = 4  # of folders below $SMAI_DATA and data/ that are looked through
@@ -95,9 +95,9 @@ def walk(folders):
 
 
 def copies(pattern):
-    """Return (found, passed over): DataSources of the files whose whole name matches, those that ship last; texts.
+    """Return (found, passed over): DataSources of the files whose whole name matches, in order; texts.
 
-    What cannot be opened, such as a broken link, is passed over.
+    Those that ship are left out if there are others. What cannot be opened, such as a broken link, is passed over.
     """
     found, passed = [], []
     for label, folder, _, files in walk(places()):
@@ -107,7 +107,7 @@ def copies(pattern):
                     found.append(describe(folder / name, f"{label}/{name}"))
                 except OSError as error:
                     passed.append(f"{label}/{name} ({error.strerror or 'a broken link'})")
-    return sorted(found, key=lambda source: source.is_shipped), passed
+    return [source for source in found if not source.is_shipped] or found, passed
 
 
 def find_file(name):
@@ -121,9 +121,7 @@ def find_file(name):
 
 def describe(path, label=None):
     """Return the DataSource of an existing file. Raises FileNotFoundError if there is none."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a file, found {'a folder' if path.is_dir() else 'nothing'} there")
+    path = existing(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return DataSource(path, label or path.name, digest[:16])
