@@ -53,7 +53,7 @@ def save_json(path, content):
 
 
 def to_json(content, indent=None):
-    """Return `content` as strict JSON: NumPy scalars and arrays as numbers and lists, paths as text, NaN and inf as null."""
+    """Return `content` as strict JSON: NumPy's scalars and arrays as numbers and lists, paths as text, NaN as null."""
     return json.dumps(_plain(content), indent=indent, allow_nan=False)
 
 
@@ -96,8 +96,8 @@ def load_npz(path):
             raise ValueError("it holds files that are no arrays")
         return arrays
     except Exception as error:  # a damaged archive fails in a dozen ways, from zlib's to the tokenizer's
-        raise ValueError(f"{path}: expected an .npz archive of plain arrays, got a file that is truncated, damaged or of "
-                         f"another kind ({error}); save it again") from error
+        raise ValueError(f"{path}: expected an .npz archive of plain arrays, got a file that is truncated, damaged or "
+                         f"of another kind ({error}); save it again") from error
 
 
 def existing(path):

@@ -73,7 +73,7 @@ def test_one_flat_colour_is_refused_where_it_is_read(tmp_path):
     drawing = np.dstack([np.full((8, 8, 3), 255, np.uint8), GREY])  # white on a transparent ground
     path = saved(tmp_path, Image.fromarray(drawing))
     for read in (lambda: read_image(path, "Gray"), lambda: read_image(path, "RGB"), lambda: read_rgb(path)):
-        with pytest.raises(ValueError, match="expected a picture, got the one flat colour .*255.*export it on a ground"):
+        with pytest.raises(ValueError, match="expected a picture, got the one flat colour .*255.*; export it on"):
             read()
 
 
@@ -107,13 +107,10 @@ def test_bad_crops_are_refused(options, message):
         crop_pictures([GREY], *options)
 
 
-@pytest.mark.parametrize("name, image_type, mode, size", [
-    ("smiley.png", "Gray", "L", (256, 256)), ("cat.jpg", "RGB", "RGB", (300, 300)), ("blur_0.jpg", "RGB", "RGB", (256, 256))])
-def test_shipped_pictures(name, image_type, mode, size):
-    path = sources.find_file(name).path
-    with Image.open(path) as image:
-        assert (image.mode, image.size) == (mode, size)
-    assert read_image(path, image_type)[0].shape[:2] == (256, 256)
+@pytest.mark.parametrize("name, image_type, notes", [
+    ("smiley.png", "Gray", []), ("cat.jpg", "RGB", ["resized from 300x300 to 256x256"]), ("blur_0.jpg", "RGB", [])])
+def test_shipped_pictures(name, image_type, notes):
+    assert read_image(sources.find_file(name).path, image_type)[1] == notes
 
 
 def test_shipped_blur_loses_detail_level_by_level():
@@ -144,5 +141,5 @@ def test_blurred_pictures_are_of_the_shallowest_folder_and_of_one_ending(place):
 
 def test_no_blurred_picture_at_all(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "ROOT", tmp_path)
-    with pytest.raises(FileNotFoundError, match="blur_0.jpg to blur_10.jpg: expected them .or .png. in data, found none"):
+    with pytest.raises(FileNotFoundError, match="blur_0.jpg to blur_10.jpg: expected them .* in data, found none"):
         find_blurred()

@@ -18,7 +18,7 @@ def put(folder, *names, content=b"whatever"):
         (folder / name).write_bytes(content)
 
 
-def test_what_smai_data_has_comes_before_an_own_file_in_data_and_that_before_the_shipped_one(tmp_path, place, monkeypatch):
+def test_what_smai_data_has_comes_before_an_own_file_in_data_and_that_before_what_ships(tmp_path, place, monkeypatch):
     shipped = (sources.ROOT / "data/border.png").read_bytes()
     monkeypatch.setattr(sources, "ROOT", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"border.png: expected it in \$SMAI_DATA or data, found it in none"):
@@ -83,14 +83,14 @@ def test_doubles_and_what_is_passed_over_are_named(place):
     put(place, "Q1/border.png", "copy/border.png", "mnist.npz", "old/mnist.npz")
     (place / "border.png").symlink_to("nowhere")
     rows = dict(overview())
-    assert rows["border.png"] == ("$SMAI_DATA/Q1/border.png; also there, not used: $SMAI_DATA/copy/border.png; passed over: "
-                                  "$SMAI_DATA/border.png (a broken link)")
+    assert rows["border.png"] == ("$SMAI_DATA/Q1/border.png; also there, not used: $SMAI_DATA/copy/border.png; "
+                                  "passed over: $SMAI_DATA/border.png (a broken link)")
     assert rows["MNIST"] == "$SMAI_DATA/mnist.npz; also there, not used: $SMAI_DATA/old/mnist.npz"
 
 
 def test_folders_of_peoples_pictures_and_large_collections_are_not_looked_into(place, monkeypatch):
     monkeypatch.setattr(sources, "MOST_FOLDERS", 3)
-    put(place, "faces/George_W_Bush/border.png", *(f"many/{number}/border.png" for number in range(4)), "few/border.png")
+    put(place, "faces/George_W_Bush/border.png", *(f"many/{i}/border.png" for i in range(4)), "few/border.png")
     assert [source.label for source in sources.copies("border.png")[0]] == ["$SMAI_DATA/few/border.png"]
 
 

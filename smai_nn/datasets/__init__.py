@@ -28,15 +28,16 @@ def overview():
     notes = {f"data/{SHIPPED}": ", A PART OF MNIST", OPENML: ", downloaded if not there yet" * sources.may_download()}
     rows.append(("MNIST", _text([label + notes.get(label, ""), *(other for other, _ in mnist_copies()[1:])])))
     faces = list(lfw_candidates())
-    missing = "NOT FOUND, " + ("it will be downloaded" if sources.may_download() else "the shipped digits stand in for it")
-    rows.append(("LFW", _text([label for label, _, reason in faces if not reason] or [missing],
+    missing = "it will be downloaded" if sources.may_download() else "the shipped digits stand in for it"
+    rows.append(("LFW", _text([label for label, _, reason in faces if not reason] or [f"NOT FOUND, {missing}"],
                               [f"{label} ({reason})" for label, _, reason in faces if reason])))
     return rows
 
 
 def _text(names, passed=(), taken=()):
-    """Return a row's text: the first name, whether the DataSource taken is a substitute, the others, what is passed over."""
-    parts = [(names or ["NOT FOUND"])[0] + ", A SUBSTITUTE for the course's" * any(source.is_shipped for source in taken)]
+    """Return a row's text: the first name, whether the DataSource taken stands in for another, and all other names."""
+    substitute = ", A SUBSTITUTE for the course's" * any(source.is_shipped for source in taken)
+    parts = [(names or ["NOT FOUND"])[0] + substitute]
     for what, others in (("also there, not used", names[1:]), ("passed over", passed)):
         if others:
             parts.append(f"{what}: {', '.join(others[:6])}" + f" and {len(others) - 6} more" * (len(others) > 6))

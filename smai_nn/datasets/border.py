@@ -46,7 +46,7 @@ def _refusal(image):
     """Return the message for a picture that is no map, which names its most frequent colours."""
     colours, counts = np.unique(image.reshape(-1, 3), axis=0, return_counts=True)
     found = ", ".join(f"{tuple(colours[i].tolist())} {counts[i] / counts.sum():.0%}" for i in np.argsort(-counts)[:4])
-    return (f"border image: expected two clear colours, one near orange {COLOURS[0].tolist()} for {COUNTRIES[0]} and one "
+    return (f"border image: expected two clear colours, one near orange {COLOURS[0].tolist()} for {COUNTRIES[0]}, one "
             f"near purple or violet {COLOURS[1].tolist()} for {COUNTRIES[1]}; found {found}"
             f"{' and others' if len(colours) > 4 else ''}; draw it in two such colours")
 

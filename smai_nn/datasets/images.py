@@ -1,4 +1,4 @@
-"""Reading image files: any mode becomes 8-bit RGB or grey, anything unreadable a clear error; crops; the blurred cats."""
+"""Image files: any mode becomes 8-bit RGB or grey, anything unreadable a clear error; crops; the blurred cats."""
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
@@ -87,7 +87,7 @@ def check_crop(height, width, crop):
     require_integer(height, "height", 1)
     require_integer(width, "width", 1)
     if len(crop) != 4 or not (0 <= crop[0] < crop[1] <= 1 and 0 <= crop[2] < crop[3] <= 1):
-        raise ValueError(f"crop: expected (top, bottom, left, right) in [0, 1], top < bottom and left < right, got {crop}")
+        raise ValueError(f"crop: expected (top, bottom, left, right) in [0, 1], top < bottom, left < right, got {crop}")
 
 
 def _decode(path):
@@ -118,6 +118,6 @@ def _decode(path):
 def _not_flat(image, path):
     """Return the array of an image. Raises ValueError if all of it has one colour."""
     if (image == image[0, 0]).all():
-        raise ValueError(f"{path}: expected a picture, got the one flat colour {image[0, 0].tolist()} (transparent parts "
-                         "count as white); export it on a ground that its drawing differs from")
+        raise ValueError(f"{path}: expected a picture, got the one flat colour {image[0, 0].tolist()} (transparent "
+                         "parts count as white); export it on a ground that its drawing differs from")
     return image

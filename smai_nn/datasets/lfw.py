@@ -48,8 +48,8 @@ class Faces:
 
     def __str__(self):
         skipped = ", ".join(f"{count} {reason}" for reason, count in self.skipped.items() if count) or "none"
-        return (f"{len(self.images):,} pictures of {len(np.unique(self.people)):,} people, from {self.source}; skipped: "
-                f"{skipped}")
+        people = len(np.unique(self.people))
+        return f"{len(self.images):,} pictures of {people:,} people, from {self.source}; skipped: {skipped}"
 
 
 def find_lfw():
@@ -87,7 +87,8 @@ def _why_not(archive):
     if len(people) >= FEWEST_PEOPLE and (NORMAL in people or len(names) == FIRST_NAMES):
         return ""
     pictures = sorted({match[0] for name in names if (match := PICTURES.search(name))})
-    return f"unpack it for its {', '.join(pictures)}" if pictures else f"people in it: {len(people)}"
+    who = f"people in it: {len(people)}" + f", no {NORMAL}" * (NORMAL not in people)
+    return f"unpack it for its {', '.join(pictures)}" if pictures else who
 
 
 def load_lfw(height=32, width=32, crop=WHOLE, *, progress=True):
@@ -132,13 +133,13 @@ def _decode_all(path, options, progress):
         except DAMAGE as error:
             raise ValueError(f"{path}: expected a whole folder or archive of LFW, could not read it ({error}); get it "
                              "again") from error
-        for key in tqdm(sorted(images), "decoding LFW", file=sys.stdout, ncols=100, disable=not progress, mininterval=0.5):
+        for key in tqdm(sorted(images), "decoding LFW", mininterval=0.5, file=sys.stdout, disable=not progress):
             if (image := images.pop(key).result()) is None:
                 skipped["unreadable"] += 1
             else:
                 images[key] = image  # at the end: the dict's order is now that of the names
     if NORMAL not in (person for person, _ in images):
-        raise ValueError(f"{path}: expected portraits such as {NORMAL}/{NORMAL}_0001.jpg, found none among {len(images)} "
+        raise ValueError(f"{path}: expected portraits such as {NORMAL}/{NORMAL}_0001.jpg, found none in {len(images)} "
                          f"({', '.join(f'{n} {reason}' for reason, n in skipped.items())}); get it again")
     return {"images": np.stack(list(images.values())), "people": np.array([person for person, _ in images]),
             "numbers": np.array([number for _, number in images]), "skipped": np.array(list(skipped.values()))}

@@ -113,15 +113,15 @@ def read_idx(path):
 def _checked(arrays, source):
     """Return a Mnist of arrays of bytes (n, 28, 28) or (n, 784) and labels (n,), once they are known to be that."""
     if missing := [f"{part} ({stem})" for stem, part in PARTS.items() if part not in arrays]:
-        raise ValueError(f"{source.label}: expected all four parts of MNIST, found no {', '.join(missing)}; add them or "
-                         "take the others away")
+        raise ValueError(f"{source.label}: expected all four parts of MNIST, found no {', '.join(missing)}; add them "
+                         "or take the others away")
     rows, counts = {}, {}
     for part, name in (("x_train", "y_train"), ("x_test", "y_test")):
         images, labels = arrays[part], arrays[name]
         if not (images.dtype == np.uint8 and images.shape[1:] in ((SIZE, SIZE), (SIZE * SIZE,)) and len(images)
-                and labels.shape == images.shape[:1] and labels.dtype.kind in "iu" and np.isin(labels, range(10)).all()):
-            raise ValueError(f"{source.label}: expected {part} as bytes (n, 28, 28) and {name} as n numbers 0 to 9, got "
-                             f"{images.dtype} {images.shape} and {labels.dtype} {labels.shape}; get them again")
+                and labels.shape == (len(images),) and labels.dtype.kind in "iu" and np.isin(labels, range(10)).all()):
+            raise ValueError(f"{source.label}: expected {part} as bytes (n, 28, 28) and {name} as n numbers 0 to 9, "
+                             f"got {images.dtype} {images.shape} and {labels.dtype} {labels.shape}; get them again")
         rows[part] = images.reshape(len(images), -1).astype(np.float32)
         rows[part] /= 255  # in place: the training set has 190 MB
         rows[name] = labels.astype(np.int64)

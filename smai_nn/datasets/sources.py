@@ -114,8 +114,8 @@ def find_file(name):
     """Return the DataSource of the file `name`. Raises FileNotFoundError naming the places it looked in."""
     found, passed = copies(re.escape(name))
     if not found:
-        raise FileNotFoundError(f"{name}: expected it in {' or '.join(places())}, found it in none; put it there or set "
-                                "SMAI_DATA to the folder that has it" + "".join(f"; passed over: {p}" for p in passed))
+        raise FileNotFoundError(f"{name}: expected it in {' or '.join(places())}, found it in none (passed over: "
+                                f"{', '.join(passed) or 'nothing'}); put it there or name its folder in SMAI_DATA")
     return found[0]
 
 
@@ -157,7 +157,7 @@ def fetch(what, function, **options):
     try:
         return function(data_home=scikit_learn_home(), n_retries=1, **options)
     except (OSError, ValueError) as error:
-        raise ConnectionError(f"{what}: expected to get it through scikit-learn, could not ({error}); try again later, or "
-                              "unset SMAI_DOWNLOAD to go on without it") from error
+        raise ConnectionError(f"{what}: expected to get it through scikit-learn, could not ({error}); try again later, "
+                              "or unset SMAI_DOWNLOAD to go on without it") from error
     finally:
         socket.setdefaulttimeout(before)
