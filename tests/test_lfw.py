@@ -106,16 +106,19 @@ def bush_alone(root):
     (lambda place: (place / "LFW_Dataset").mkdir(), "LFW_Dataset (no folder George_W_Bush in it)"),
     (lambda place: as_folder(place, {"lfw/people.csv": b"name,images"}), "lfw (no folder George_W_Bush in it)"),
     (lambda place: (place / "lfw.zip").write_bytes(b"PK no archive"), "lfw.zip (damaged: File is not a zip file)"),
+    (lambda place: (place / "lfw.tgz").symlink_to("nowhere"), "lfw.tgz (damaged: No such file or directory)"),
+    (lambda place: (place / "lfw.tgz").write_bytes(b"no archive at all"), "lfw.tgz (damaged: "),
     (lambda place: (place / "lfw").symlink_to("nowhere"), "lfw (a broken link)"),
     (lambda place: as_zip(place / "Q1.zip", {"Q1/border.png": b"1"}), "Q1.zip (unpack it for its border.png)"),
     (lambda place: (as_tar(place / "x.tar", members("x"), "w"), os.truncate(place / "x.tar", 6000)), "x.tar (damaged"),
 ], ids=["MNIST's", "attributes", "one person's zip", "without the person", "one person's folder", "empty people",
-        "empty", "CSV", "damaged", "link", "other pictures", "cut off"])
+        "empty", "CSV", "damaged zip", "link of an archive", "damaged tar", "link", "other pictures", "cut off"])
 def test_what_is_no_lfw_is_passed_over_and_named(place, make, said):
     make(place)
     assert find_lfw() is None and load_lfw() is None
     text = dict(overview())["LFW"]
     assert text.startswith("NOT FOUND, the shipped digits stand in for it; passed over: $SMAI_DATA/") and said in text
+    assert str(place) not in text and "\n" not in text
 
 
 def test_a_download_of_scikit_learns_that_was_cut_off_is_passed_over_and_named(place, monkeypatch):

@@ -28,6 +28,7 @@ from smai_nn.datasets.images import check_crop, resized_crop
 NORMAL = "George_W_Bush"  # the person whose pictures the assignment asks for
 FEWEST_PEOPLE = 3  # with fewer it is a part that somebody has picked, not LFW
 FIRST_NAMES = 400  # of an archive, that tell what it is: to see all, a tar has to be unpacked
+MOST_BYTES = 500_000_000  # of a tar that is looked into; LFW's own have up to 250 MB
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, OSError, EOFError, RuntimeError)
 PORTRAIT = re.compile(r"(?:^|/)([^/]+)/\1_(\d{4})\.(?:jpe?g|png)$", re.IGNORECASE)  # Person_Name/Person_Name_0001.jpg
@@ -76,13 +77,16 @@ def lfw_candidates():
 
 def _why_not(archive):
     """Return why an archive is not LFW, or "" if it is."""
+    is_tar = archive.suffix.lower() != ".zip"
     try:
+        if is_tar and (size := archive.stat().st_size) > MOST_BYTES:
+            return "larger than LFW"
         names = [name for name, _ in itertools.islice(_files(archive), FIRST_NAMES)]
-        if archive.suffix.lower() != ".zip":  # a tar ends with zeros, gzip with the length of its content: whole blocks
-            if np.fromfile(archive, "<u4", offset=archive.stat().st_size - 4)[0] % tarfile.BLOCKSIZE:
-                return "cut off"
+        # A tar ends with zeros, gzip with the length of its content, a number of whole blocks.
+        if is_tar and np.fromfile(archive, "<u4", offset=size - 4)[0] % tarfile.BLOCKSIZE:
+            return "cut off"
     except DAMAGE as error:
-        return f"damaged: {error}"
+        return f"damaged: {getattr(error, 'strerror', None) or str(error).partition(chr(10))[0]}"  # no path, one line
     people = {match[1] for name in names if (match := PORTRAIT.search(name))}
     if len(people) >= FEWEST_PEOPLE and (NORMAL in people or len(names) == FIRST_NAMES):
         return ""
