@@ -13,5 +13,6 @@ from smai_nn.model import Model
 from smai_nn.optim import SGD, Adam, Momentum
 from smai_nn.trainer import Callback, EarlyStopping, History, TrainConfig, Trainer
 
-__all__ = ["Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "MSE", "BCE", "Model", "SGD", "Momentum", "Adam", "Trainer", "TrainConfig", "Callback", "History", "EarlyStopping", "numerical_gradient",
-           "get_raw", "get_polynomial", "get_fourier", "Modular_Dataloader", "MLPAutoencoder"]
+__all__ = ["Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "MSE", "BCE", "Model", "SGD", "Momentum", "Adam", "Trainer",
+           "TrainConfig", "Callback", "History", "EarlyStopping", "numerical_gradient", "get_raw", "get_polynomial",
+           "get_fourier", "Modular_Dataloader", "MLPAutoencoder"]

@@ -1,27 +1,25 @@
 """A deep autoencoder: a Model whose layers narrow down to a bottleneck and widen again.
 
-Source: assignment section 3.1.1; Hinton and Salakhutdinov 2006, "Reducing the dimensionality of data with neural
-networks".
+Source: assignment section 3.1.1; Hinton, Salakhutdinov 2006, "Reducing the dimensionality of data with neural networks".
 """
 
 import numpy as np
 
 from smai_nn.activations import Identity, ReLU
-from smai_nn.checks import as_matrix, require_finite, require_integer
+from smai_nn.checks import as_matrix, require_integer
 from smai_nn.linear import Linear
 from smai_nn.metrics import squared_errors
-from smai_nn.model import Model
+from smai_nn.model import Model, infer
 from smai_nn.optim import Adam
 
 
 class MLPAutoencoder(Model):
     """Compresses rows (n, input_width) to (n, bottleneck) and back; a Model with MSE, to be trained on (x, x).
 
-    Parameters: `input_width`; `hidden`, the widths of the encoder's hidden layers, at least two, which the decoder
-    has in reverse order; `bottleneck`, the width of the latent representation; `activation` of all hidden layers;
-    `output_activation` of the reconstruction (the latent values themselves are linear); `optimizer`, an instance of its
-    own (default Adam(0.001)); `rng`, the Generator that draws the initial values (a fresh one if None); `dtype`. Raises
-    ValueError for anything else.
+    Parameters: `input_width`; `hidden`, the widths of the encoder's hidden layers, at least two, which the decoder has in
+    reverse order; `bottleneck`, the width of the latent representation, which is linear; `activation` of the hidden
+    layers; `output_activation`; `optimizer`, an instance of its own (default Adam(0.001)); `rng`, the Generator that
+    draws the initial values (a fresh one if None); `dtype`. Raises ValueError for anything else.
 
     >>> autoencoder = MLPAutoencoder(784, hidden=(64, 32), bottleneck=8)
     >>> latent = autoencoder.encode(np.zeros((5, 784), np.float32))
@@ -46,11 +44,11 @@ class MLPAutoencoder(Model):
 
     def encode(self, x):
         """Return the latent representation (n, bottleneck) of x (n, input_width)."""
-        return self._through(self.layers[:len(self.hidden) + 1], x)
+        return infer(self.layers[:len(self.hidden) + 1], self._checked_input(x))
 
     def decode(self, latent):
         """Return the rows (n, input_width) of a latent representation (n, bottleneck)."""
-        return self._through(self.layers[len(self.hidden) + 1:], latent)
+        return infer(self.layers[len(self.hidden) + 1:], as_matrix(latent, "latent", self.bottleneck, self.dtype))
 
     def reconstruct(self, x):
         """Return decode(encode(x)), (n, input_width)."""
@@ -59,13 +57,6 @@ class MLPAutoencoder(Model):
     def errors(self, x):
         """Return the mean squared error of each row of x, (n,) float64."""
         return squared_errors(self.predict(x), np.asarray(x, self.dtype))
-
-    def _through(self, layers, x):
-        x = as_matrix(x, "x", layers[0].in_width, self.dtype)
-        require_finite(x, "x")
-        for layer in layers:
-            x = layer.infer(x)
-        return x
 
     def __repr__(self):
         widths = [self.in_width, *(layer.out_width for layer in self.layers)]

@@ -62,16 +62,10 @@ def get_fourier(coords, freq=10):
     >>> get_fourier(np.array([[0.25, 0.5]]), freq=1).round(12) + 0.0  # 1, sin x, cos x, sin y, cos y
     array([[ 1.,  1.,  0.,  0., -1.]])
     """
-    coords = _checked(coords)
-    require_integer(freq, "freq", 1)
-    columns = np.ones((len(coords), 4 * freq + 1))
-    angles = 2 * np.pi * np.arange(1, freq + 1)
-    for axis in range(2):
-        own = columns[:, 1 + 2 * freq * axis:1 + 2 * freq * (axis + 1)]
-        phase = coords[:, axis:axis + 1] * angles
-        np.sin(phase, out=own[:, 0::2])
-        np.cos(phase, out=own[:, 1::2])
-    return columns
+    frequencies = np.arange(1, require_integer(freq, "freq", 1) + 1)
+    angles = 2 * np.pi * frequencies * _checked(coords)[:, :, None]              # (n, axis, frequency)
+    waves = np.stack([np.sin(angles), np.cos(angles)], axis=3)                  # (n, axis, frequency, sin or cos)
+    return np.hstack([np.ones((len(angles), 1)), waves.reshape(len(angles), -1)])
 
 
 def pixel_coordinates(size):
@@ -83,19 +77,18 @@ def pixel_coordinates(size):
 def scale_coordinates(pixels, size, method):
     """Return pixel coordinates (n, 2) scaled for a mapping: Raw [0, 1], Polynomial [-1, 1], Fourier [0, 1).
 
-    Raw and Polynomial divide by size - 1, so the outermost pixels lie at the ends. Powers of numbers
-    in [-1, 1] stay there, and even and odd ones differ. Fourier divides by size: one cycle of the lowest frequency is
-    exactly the width of the picture, and its first and last column, one pixel apart on the circle, do not collide.
+    Raw and Polynomial divide by size - 1, so the outermost pixels lie at the ends. Powers of numbers in [-1, 1] stay
+    there, and even and odd ones differ. Fourier divides by size: one cycle of the lowest frequency is exactly the width
+    of the picture, and its first and last column, one pixel apart on the circle, do not collide.
     """
-    require_choice(method, "method", METHODS)
-    if method == "Fourier":
+    if require_choice(method, "method", METHODS) == "Fourier":
         return pixels / size
     unit = pixels / (size - 1)
     return unit if method == "Raw" else 2 * unit - 1
 
 
-def scale_columns(features, out=None):
-    """Return features (n, width) with each column divided by its root mean square, in `out` if given.
+def scale_columns(features):
+    """Return features (n, width) with each column divided by its root mean square.
 
     On [-1, 1] the mean square of x^a y^b is 1 / ((2a + 1) (2b + 1)): unscaled, columns of high degree hardly count;
     scaled, all count alike, and none exceeds order + 1. Raises ValueError for a column of zeros.
@@ -103,7 +96,7 @@ def scale_columns(features, out=None):
     size = np.sqrt(np.einsum("ij,ij->j", features, features) / len(features))  # without a matrix of squares
     if not size.all():
         raise ValueError(f"features: expected no column of zeros, got one at {int(np.flatnonzero(size == 0)[0])}")
-    return np.divide(features, size, out=out)
+    return features / size
 
 
 def pixel_features(size, method, order=5, freq=10):
@@ -111,11 +104,8 @@ def pixel_features(size, method, order=5, freq=10):
     coords = scale_coordinates(pixel_coordinates(size), size, method)
     if method == "Raw":
         features = get_raw(coords)
-    elif method == "Polynomial":
-        features = get_polynomial(coords, order)
-        scale_columns(features, out=features)
     else:
-        features = get_fourier(coords, freq)
+        features = get_fourier(coords, freq) if method == "Fourier" else scale_columns(get_polynomial(coords, order))
     # Row-major, since shuffled batches gather rows: see tests/benchmarks/benchmark_reconstruction.py.
     return np.ascontiguousarray(features, np.float32)
 
@@ -123,27 +113,30 @@ def pixel_features(size, method, order=5, freq=10):
 class Modular_Dataloader:
     """An image as training data: features of the pixels' coordinates in, intensities in [0, 1] out.
 
-    Parameters: `img_path`, a file, or the name of one in data/ or $SMAI_DATA; `image_type`, "RGB" or "Gray";
-    `method`, "Raw", "Polynomial" or "Fourier"; `order` of the polynomial; `freq`, the number of frequencies (each
-    of the two counts for its own method alone). The picture is resized to `size` x `size` px. Iterating gives batches
-    (features, targets) of `batch_size` rows, each pixel once, in an order that `rng` shuffles anew every time (a fresh
-    Generator if None); the trainer takes the two whole arrays and makes its own batches.
+    Parameters: `img_path`, a file, or the name of one in data/ or $SMAI_DATA; `image_type`, "RGB" or "Gray"; `method`,
+    "Raw", "Polynomial" or "Fourier"; `order` of the polynomial; `freq`, the number of frequencies (each of the two
+    counts for its own method alone). The picture is resized to `size` x `size` px. Iterating gives batches (features,
+    targets) of `batch_size` rows, each pixel once, in an order that `rng` shuffles anew every time (a fresh Generator if
+    None); the trainer takes the two whole arrays and makes its own batches.
 
-    Attributes: `features` (n, feature_width) and `targets` (n, channels), float32, row by row of the picture;
-    `image`, the target as uint8, of the shape `image_shape`: (size, size, 3) for RGB, (size, size) for Gray;
-    `source`, a DataSource; `notes`, what was done to the picture and what to know, a list of texts.
-    Raises FileNotFoundError, or ValueError for a bad file or option.
+    Attributes: `features` (n, feature_width) and `targets` (n, channels), float32, row by row of the picture; `image`,
+    the target as uint8, (size, size, 3) for RGB, (size, size) for Gray; `source`, a DataSource; `notes`, what was done
+    to the picture and what to know, a list of texts. Raises FileNotFoundError, or ValueError for a bad file or option.
 
     >>> loader = Modular_Dataloader("smiley.png", "Gray", "Fourier", freq=5, size=32)
     >>> loader.features.shape, loader.targets.shape, len(loader)
     ((1024, 21), (1024, 1), 8)
     """
 
+    image_shape = property(lambda self: self.image.shape, doc="(size, size, 3) for RGB, (size, size) for Gray.")
+    feature_width = property(lambda self: self.features.shape[1], doc="Number of columns of gamma(v).")
+    channels = property(lambda self: self.targets.shape[1], doc="Number of columns of the targets: 3 for RGB, else 1.")
+
     def __init__(self, img_path, image_type, method, order=5, freq=10, *, size=256, batch_size=128, rng=None):
         require_choice(method, "method", METHODS)
         self.batch_size = require_integer(batch_size, "batch_size", 1)
         self.rng = np.random.default_rng() if rng is None else require_generator(rng)
-        self.image_type, self.method, self.order, self.freq = image_type, method, order, freq
+        self.image_type, self.method, self.label = image_type, method, method_label(method, order, freq)
         path = Path(img_path)
         self.source = sources.find_file(path.name) if path.name == str(img_path) and not path.is_file() \
             else sources.describe(path)
@@ -153,26 +146,6 @@ class Modular_Dataloader:
         if method == "Fourier" and 2 * freq >= size:
             self.notes.append(f"frequencies from {size // 2} cycles per {size} px are not below the Nyquist limit: "
                               "their columns repeat lower ones")
-
-    @property
-    def image_shape(self):
-        """(size, size, 3) for RGB, (size, size) for Gray."""
-        return self.image.shape
-
-    @property
-    def feature_width(self):
-        """Number of columns of gamma(v)."""
-        return self.features.shape[1]
-
-    @property
-    def channels(self):
-        """Number of columns of the targets: 3 for RGB, 1 for Gray."""
-        return self.targets.shape[1]
-
-    @property
-    def label(self):
-        """The mapping with its size, such as "Fourier 25"."""
-        return method_label(self.method, self.order, self.freq)
 
     def __len__(self):
         return -(-len(self.features) // self.batch_size)

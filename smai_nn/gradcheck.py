@@ -1,7 +1,4 @@
-"""Numerical gradients by central differences, and their comparison with backpropagation.
-
-Source: assignment section 1.3.2.
-"""
+"""Numerical gradients by central differences, against backpropagation. Source: assignment section 1.3.2."""
 
 import dataclasses
 
@@ -14,8 +11,8 @@ from smai_nn.checks import require_number
 def numerical_gradient(model, x, y, epsilon=1e-5):
     """Return the central-difference gradient of the mean loss, flat, in the order of `model.parameters`.
 
-    Entry i is (L(theta + epsilon e_i) - L(theta - epsilon e_i)) / (2 epsilon). The parameters are
-    restored bit by bit. Meant for float64 models. Raises ValueError for epsilon <= 0.
+    Entry i is (L(theta + epsilon e_i) - L(theta - epsilon e_i)) / (2 epsilon). The parameters come back bit by bit.
+    Meant for float64 models. Raises ValueError for epsilon <= 0.
 
     >>> from smai_nn import Identity, Linear, Model
     >>> model = Model([Linear(1, 1, Identity)], "mse")
@@ -50,7 +47,7 @@ def backpropagated_gradient(model, x, y):
 
 @dataclasses.dataclass(frozen=True)
 class GradientComparison:
-    """The result of one comparison: per-entry relative errors and what was left out."""
+    """One comparison of gradients."""
 
     epsilon: float  # step of the central difference
     relative_errors: np.ndarray  # one for each compared entry
@@ -65,10 +62,9 @@ class GradientComparison:
 def compare_gradients(model, x, y, epsilon, floor=1e-3):
     """Compare backpropagation with central differences entry by entry; return a GradientComparison.
 
-    The relative error is |a - n| / max(|a|, |n|, floor * largest |a|): the floor keeps entries
-    that are zero but for round-off from being divided by nothing. Entries whose change by epsilon
-    moves some ReLU pre-activation across 0 are excluded and counted: the loss has no derivative
-    there, and the difference quotient mixes both sides.
+    The relative error is |a - n| / max(|a|, |n|, floor * largest |a|): the floor keeps entries that are zero but for
+    round-off from being divided by nothing. Entries whose change by epsilon moves some ReLU pre-activation across 0 are
+    excluded and counted: the loss has no derivative there, and the difference quotient mixes both sides.
     """
     analytic = backpropagated_gradient(model, x, y)
     numerical = numerical_gradient(model, x, y, epsilon)
@@ -80,12 +76,8 @@ def compare_gradients(model, x, y, epsilon, floor=1e-3):
 
 def _crosses_kink(model, x, epsilon):
     """Return, for each parameter, whether a step of +-epsilon changes the side of 0 of a ReLU's input."""
-    crossing = np.zeros(model.parameter_count, bool)
-    if not any(isinstance(layer.activation, ReLU) for layer in model.layers):
-        return crossing
-    sides = _relu_sides(model, x)
-    parameters = model.parameters
-    for i, value in enumerate(parameters.copy()):
+    crossing, parameters, sides = np.zeros(model.parameter_count, bool), model.parameters, _relu_sides(model, x)
+    for i, value in enumerate(parameters.copy() if len(sides) else ()):
         for step in (epsilon, -epsilon):
             parameters[i] = value + step
             crossing[i] |= not np.array_equal(sides, _relu_sides(model, x))
@@ -95,5 +87,5 @@ def _crosses_kink(model, x, epsilon):
 
 def _relu_sides(model, x):
     model.forward(x)
-    return np.concatenate([(layer.pre_activation > 0).ravel() for layer in model.layers
-                           if isinstance(layer.activation, ReLU)])
+    return np.concatenate([[], *((layer.pre_activation > 0).ravel() for layer in model.layers
+                                 if isinstance(layer.activation, ReLU))])

@@ -1,8 +1,7 @@
 """Losses: pure mathematics without state, one class each.
 
-Every loss is a mean over *all* N elements, batch and outputs, and `gradient` is the exact derivative of `value` with
-respect to the prediction. Prediction and target must have one shape, since (n,) against (n, 1) would broadcast to
-(n, n); ValueError otherwise. Source: assignment section 1.2, item 3.
+Every loss is a mean over all N elements, batch and outputs. Prediction and target must have one shape, since (n,)
+against (n, 1) would broadcast to (n, n); ValueError otherwise. Source: assignment section 1.2, item 3.
 """
 
 import numpy as np
@@ -13,11 +12,13 @@ class Loss:
 
     def value(self, prediction, target):
         """Return the loss as a float, for two arrays of the same shape (n, d)."""
-        raise NotImplementedError
 
     def gradient(self, prediction, target):
-        """Return dL/dprediction, an array (n, d)."""
-        raise NotImplementedError
+        """Return dL/dprediction, an array (n, d), the exact derivative of the value."""
+
+    def value_and_gradient(self, prediction, target):
+        """Return both."""
+        return self.value(prediction, target), self.gradient(prediction, target)
 
     def __repr__(self):
         return f"{type(self).__name__}()"
@@ -32,23 +33,25 @@ class MSE(Loss):
 
     def value(self, prediction, target):
         """L = sum((p - t)^2) / N."""
-        _check_shapes(prediction, target)
-        difference = np.subtract(prediction, target).ravel()
-        return float(difference @ difference) / difference.size
+        return self.value_and_gradient(prediction, target)[0]
 
     def gradient(self, prediction, target):
         """dL/dp = 2 (p - t) / N."""
+        return self.value_and_gradient(prediction, target)[1]
+
+    def value_and_gradient(self, prediction, target):
+        """Both, from one difference p - t."""
         _check_shapes(prediction, target)
         difference = np.subtract(prediction, target)
-        return difference * (2 / difference.size)
+        return float(np.vdot(difference, difference)) / difference.size, difference * (2 / difference.size)
 
 
 class BCE(Loss):
     """Binary cross entropy of probabilities p and labels t in {0, 1}: L = -mean(t log p + (1 - t) log(1 - p)).
 
-    All of it is computed from the logit z = log(p / (1 - p)), where neither a confident error overflows nor a
-    confident success vanishes in the rounding of p to 1. A Model knows z, the pre-activation of its sigmoid output,
-    and asks the two `..._from_logits`. Source: Bishop, Pattern Recognition and Machine Learning, section 5.2.
+    Computed from the logit z = log(p / (1 - p)), for which no confident error overflows and no confident success is
+    rounded away. A Model knows z, the pre-activation of its sigmoid output, and asks the two `..._from_logits`.
+    Source: Bishop, Pattern Recognition and Machine Learning, section 5.2.
 
     >>> round(BCE().value(np.array([[0.5]]), np.array([[1.0]])), 6)
     0.693147
@@ -57,20 +60,21 @@ class BCE(Loss):
     def value(self, prediction, target):
         """L from z = log(p / (1 - p)), with p kept at least one machine epsilon away from 0 and 1."""
         _check_shapes(prediction, target)
-        p = self._inside(prediction)
+        p = _inside(prediction)
         return self.value_from_logits(np.log(p) - np.log1p(-p), target)
 
     def gradient(self, prediction, target):
         """dL/dp = (p - t) / (p (1 - p)) / N, with p kept inside (0, 1) as for the value."""
         _check_shapes(prediction, target)
         self.check_labels(target)
-        p = self._inside(prediction)
+        p = _inside(prediction)
         return (p - target) / (p * (1 - p) * p.size)
 
     def value_from_logits(self, logits, target):
         """L = mean(log(1 + e^z) - t z), where log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), which cannot overflow."""
         self.check_labels(target)
-        return float(np.mean(np.maximum(logits, 0) - target * logits + np.log1p(np.exp(-np.abs(logits)))))
+        losses = np.maximum(logits, 0) - target * logits + np.log1p(np.exp(-np.abs(logits)))
+        return float(losses.sum()) / losses.size
 
     def gradient_from_logits(self, prediction, target):
         """dL/dz = (p - t) / N, given p = sigmoid(z): the sigmoid's slope p (1 - p) cancels."""
@@ -84,10 +88,10 @@ class BCE(Loss):
             raise ValueError(f"BCE expected labels 0 or 1, got {np.asarray(target)[~right].flat[0]}; "
                              "map the labels to {0, 1} or use MSE")
 
-    @staticmethod
-    def _inside(prediction):
-        epsilon = np.finfo(np.result_type(prediction, np.float32)).eps
-        return np.clip(prediction, epsilon, 1 - epsilon)
+
+def _inside(prediction):
+    epsilon = np.finfo(np.result_type(prediction, np.float32)).eps
+    return np.clip(prediction, epsilon, 1 - epsilon)
 
 
 def _check_shapes(prediction, target):

@@ -29,11 +29,9 @@ class Model:
     """A feed-forward network of Linear layers.
 
     Parameters: `layers`, a list of Linear whose widths chain and whose dtypes agree, none of them another Model's;
-    `loss`, "mse", "bce" or an instance; `optimizer`, an instance of its own for this model (default SGD(0.1)). BCE
-    needs a Sigmoid output. Raises ValueError otherwise. The layers keep the values they have.
-
-    `parameters` and `gradients` are flat 1-D arrays of length `parameter_count`: the first layer's weights row by row,
-    its biases, the next layer's weights, and so on.
+    `loss`, "mse", "bce" or an instance; `optimizer`, an instance of its own (default SGD(0.1)). BCE needs a Sigmoid
+    output. Raises ValueError otherwise. The layers keep the values they have. `parameters` and `gradients` are 1-D: the
+    first layer's weights row by row, its biases, the next layer's weights, and so on.
 
     >>> from smai_nn import Identity, Tanh
     >>> model = Model([Linear(2, 4, Tanh), Linear(4, 1, Identity)], "mse", SGD(0.1))
@@ -46,6 +44,12 @@ class Model:
 
     parameters = array_property("parameters", "All weights and biases, flat.")
     gradients = array_property("gradients", "The cumulative gradient in all weights and biases, flat.")
+    layers = property(lambda self: self._layers, doc="The layers, a tuple.")
+    loss = property(lambda self: self._loss, doc="The loss, an instance.")
+    parameter_count = property(lambda self: self._parameters.size, doc="Number of weights and biases.")
+    in_width = property(lambda self: self._layers[0].in_width, doc="Number of input columns.")
+    out_width = property(lambda self: self._layers[-1].out_width, doc="Number of output columns.")
+    dtype = property(lambda self: self._parameters.dtype, doc="dtype of all arrays.")
 
     def __init__(self, layers, loss="mse", optimizer=None):
         self._layers = tuple(layers) if isinstance(layers, (list, tuple)) else (layers,)
@@ -57,76 +61,41 @@ class Model:
             raise ValueError(f"optimizer: expected an instance such as SGD(learning_rate=0.1), got {optimizer!r}")
         self._bind_layers()
 
-    @property
-    def layers(self):
-        """The layers, a tuple."""
-        return self._layers
-
-    @property
-    def loss(self):
-        """The loss, an instance."""
-        return self._loss
-
-    @property
-    def parameter_count(self):
-        """Number of weights and biases."""
-        return self._parameters.size
-
-    @property
-    def in_width(self):
-        """Number of input columns."""
-        return self._layers[0].in_width
-
-    @property
-    def out_width(self):
-        """Number of output columns."""
-        return self._layers[-1].out_width
-
-    @property
-    def dtype(self):
-        """dtype of all arrays."""
-        return self._parameters.dtype
-
     def forward(self, x):
         """Return the output (n, out_width) for x (n, in_width); each layer keeps what `backward` needs."""
-        output = self._checked_input(x)
+        x = self._checked_input(x)
         for layer in self._layers:
-            output = layer.forward(output)
-        return output
+            x = layer.forward(x)
+        return x
 
     def backward(self, grad_output, *, of_logits=False, input_gradient=True):
-        """Backpropagate dL/doutput, (n, out_width), of the last `forward`; each layer adds its gradients to its sums.
+        """Backpropagate dL/doutput, (n, out_width), of the last `forward`; each layer adds to its gradients.
 
-        With `of_logits`, `grad_output` is dL/dz of the last layer. Return dL/dx, (n, in_width), or None without
-        `input_gradient`.
+        With `of_logits` it is dL/dz of the last layer. Return dL/dx, (n, in_width), or None without `input_gradient`.
         """
-        first, last = self._layers[0], self._layers[-1]
         for layer in reversed(self._layers):
-            # Nobody needs dL/dx to train: a tenth TODO of a step of the digits' network.
-            grad_output = layer.backward(grad_output, of_pre_activation=of_logits and layer is last,
-                                         input_gradient=input_gradient or layer is not first)
+            grad_output = layer.backward(grad_output, of_pre_activation=of_logits and layer is self._layers[-1],
+                                         input_gradient=input_gradient or layer is not self._layers[0])
         return grad_output
 
     def train(self, x, y):
         """Accumulate the gradient of this batch's mean loss and return the loss; change no parameter.
 
-        x is (n, in_width), y is (n, out_width). Raises NonFiniteLossError, a ValueError, if the loss is NaN or
-        infinite, before anything is accumulated.
+        Raises NonFiniteLossError if the loss is NaN or infinite, before anything is accumulated.
         """
         y = self._checked_target(x, y)
-        self._check_output()
         prediction = self.forward(x)
-        of_logits = isinstance(self._loss, BCE)
-        if of_logits:
+        is_bce = isinstance(self._loss, BCE)
+        if is_bce:  # from the logits, so that backpropagation begins behind the sigmoid, whose slope could vanish
             loss = self._loss.value_from_logits(self._layers[-1].pre_activation, y)
             gradient = self._loss.gradient_from_logits(prediction, y)
         else:
-            loss, gradient = self._loss.value(prediction, y), self._loss.gradient(prediction, y)
+            loss, gradient = self._loss.value_and_gradient(prediction, y)
         if not math.isfinite(loss):
             require_finite(y, "y")
             raise NonFiniteLossError(f"loss: expected a finite number, got {loss}; the parameters have probably "
                                      "diverged: lower the learning rate or rescale the data")
-        self.backward(gradient, of_logits=of_logits, input_gradient=False)
+        self.backward(gradient, of_logits=is_bce, input_gradient=False)
         return loss
 
     def update(self):
@@ -141,47 +110,50 @@ class Model:
     def predict(self, x):
         """Return the output (n, out_width) for x (n, in_width), finite; keeps nothing in the layers."""
         x = self._checked_input(x)
-        return np.concatenate([_infer(self._layers, x[i:i + INFERENCE_ROWS]) for i in range(0, len(x), INFERENCE_ROWS)])
+        return np.concatenate([infer(self._layers, x[i:i + INFERENCE_ROWS]) for i in range(0, len(x), INFERENCE_ROWS)])
 
     def evaluate(self, x, y):
         """Return the mean loss over all of (x, y); accumulates nothing."""
-        x, y = self._checked_input(x), self._checked_target(x, y)
-        require_finite(y, "y")
-        self._check_output()
+        x, y = self.check_data(x, y)
         *hidden, last = self._layers
         total = 0.0
         for start in range(0, len(x), INFERENCE_ROWS):
-            target = y[start:start + INFERENCE_ROWS]
-            rows = _infer(hidden, x[start:start + INFERENCE_ROWS])
+            rows, target = infer(hidden, x[start:start + INFERENCE_ROWS]), y[start:start + INFERENCE_ROWS]
             if isinstance(self._loss, BCE):
-                loss = self._loss.value_from_logits(rows @ last.weights + last.biases, target)
+                loss = self._loss.value_from_logits(np.dot(rows, last.weights) + last.biases, target)
             else:
                 loss = self._loss.value(last.infer(rows), target)
             total += loss * len(target)
         return total / len(x)
+
+    def check_data(self, x, y):
+        """Return x and y as arrays of the model's dtype; raise ValueError for what the model cannot train on."""
+        x, y = self._checked_input(x), self._checked_target(x, y)
+        require_finite(y, "y")
+        if isinstance(self._loss, BCE):
+            self._loss.check_labels(y)
+        return x, y
 
     def save_to(self, path):
         """Save all parameters as .npz (the ending is added if missing), whole or not at all; return the Path."""
         return save_npz(_npz_path(path), self._named_arrays())
 
     def load_from(self, path):
-        """Load parameters that `save_to` wrote.
+        """Load what `save_to` wrote.
 
-        Raises FileNotFoundError; ValueError if the file is damaged or its names and shapes are not exactly this
-        model's. The model is then as it was.
+        Raises FileNotFoundError, or ValueError for a damaged file or other names and shapes; the model is as it was.
         """
         path, own = _npz_path(path), self._named_arrays()
         saved = load_npz(path)
-        expected = {name: array.shape for name, array in own.items()}
-        received = {name: array.shape for name, array in saved.items()}
-        if expected != received:
-            wrong = sorted(name for name in expected | received if expected.get(name) != received.get(name))
+        expected, received = ({name: array.shape for name, array in arrays.items()} for arrays in (own, saved))
+        wrong = sorted(name for name in expected | received if expected.get(name) != received.get(name))
+        if wrong:
             raise ValueError(f"{path}: expected the architecture {self}, but these arrays differ (expected, got): "
                              + "; ".join(f"{n} ({expected.get(n)}, {received.get(n)})" for n in wrong))
         for name, array in saved.items():
             if array.dtype.kind != "f":
                 raise ValueError(f"{path}: expected floating-point numbers in {name}, got {array.dtype}")
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
                 require_finite(array.astype(self.dtype), f"{path}: {name}")
         for name, array in saved.items():
             own[name][...] = array
@@ -195,12 +167,13 @@ class Model:
         return x
 
     def _checked_target(self, x, y):
+        self._check_output()
         y = as_matrix(y, "y", self.out_width, self.dtype)
         if len(x) != len(y):
             raise ValueError(f"y: expected {len(x)} rows, as x has, got {len(y)}")
         return y
 
-    def _check_output(self):
+    def _check_output(self):  # again and again, since a layer's activation may be exchanged
         if isinstance(self._loss, BCE) and not isinstance(self._layers[-1].activation, Sigmoid):
             raise ValueError(f"Model with BCE: expected a Sigmoid output, got {self._layers[-1]}; use Sigmoid or MSE")
 
@@ -210,17 +183,15 @@ class Model:
 
     def _bind_layers(self):
         """Bring all layers' parameters and gradients into two flat vectors, views of which they become."""
-        self._parameters = np.concatenate([layer._parameters for layer in self._layers])
-        self._gradients = np.concatenate([layer._gradients for layer in self._layers])
+        self._parameters, self._gradients = (np.concatenate([getattr(layer, name) for layer in self._layers])
+                                             for name in ("_parameters", "_gradients"))
         start = 0
         for layer in self._layers:
-            piece = slice(start, start + layer.parameter_count)
+            piece = slice(start, start + layer._parameters.size)
             layer._bind(self._parameters[piece], self._gradients[piece])
             start = piece.stop
 
-    # A copy, unpickled or not, has layers and vectors of its own.
-
-    def __copy__(self):
+    def __copy__(self):  # a copy of any kind has layers and vectors of its own
         return copy.deepcopy(self)
 
     def __getstate__(self):
@@ -247,7 +218,8 @@ def build_network(widths, activation, output_activation, *, loss, optimizer, rng
     return Model(layers, loss, optimizer)
 
 
-def _infer(layers, x):
+def infer(layers, x):
+    """Return what these layers make of x, (n, first in_width), without keeping anything."""
     for layer in layers:
         x = layer.infer(x)
     return x

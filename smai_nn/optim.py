@@ -59,8 +59,7 @@ class SGD(Optimizer):
 class Momentum(Optimizer):
     """Gradient descent with momentum: v <- momentum * v + g; p <- p - learning_rate * v.
 
-    Source: Polyak 1964; in this form Sutskever et al. 2013, "On the importance of initialization and momentum in deep
-    learning".
+    Source: Polyak 1964; so Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning".
 
     >>> parameters, optimizer = np.array([1.0]), Momentum(0.1, momentum=0.5)
     >>> for _ in range(2):  # v is 2, then 0.5 * 2 + 2
@@ -94,7 +93,7 @@ class Adam(Optimizer):
     array([-0.001,  0.001])
     """
 
-    BLOCK = 65_536  # parameters handled at a time, to stay in the cache: see TODO
+    BLOCK = 65_536  # parameters handled at a time, so that they stay in the cache
 
     def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):
         super().__init__(learning_rate)
@@ -103,18 +102,29 @@ class Adam(Optimizer):
         self.epsilon = require_number(epsilon, "epsilon", 0, np.inf, low_open=True, high_open=True)
 
     def _begin(self, parameters):
-        self._m, self._v = np.zeros_like(parameters), np.zeros_like(parameters)
+        m, v, scratch = np.zeros_like(parameters), np.zeros_like(parameters), np.empty_like(parameters[:self.BLOCK])
+        blocks = [slice(start, start + self.BLOCK) for start in range(0, parameters.size, self.BLOCK)]
+        self._blocks = [(block, parameters[block], m[block], v[block], scratch[:m[block].size]) for block in blocks]
 
     def _step(self, parameters, gradients):
         # The two corrections, moved out of the arrays into the rate and epsilon (the end of the paper's section 2).
         correction = (1 - self.beta2 ** self.steps) ** 0.5
         rate = self.learning_rate * correction / (1 - self.beta1 ** self.steps)
-        for start in range(0, parameters.size, self.BLOCK):
-            block = slice(start, start + self.BLOCK)
-            p, g, m, v = parameters[block], gradients[block], self._m[block], self._v[block]
-            m += (1 - self.beta1) * (g - m)
-            v += (1 - self.beta2) * (g * g - v)
-            p -= rate * m / (np.sqrt(v) + self.epsilon * correction)
+        epsilon = self.epsilon * correction
+        for block, p, m, v, change in self._blocks:
+            g = gradients[block]
+            np.subtract(g, m, out=change)  # m <- m + (1 - beta1) (g - m)
+            change *= 1 - self.beta1
+            m += change
+            np.multiply(g, g, out=change)  # v <- v + (1 - beta2) (g^2 - v)
+            change -= v
+            change *= 1 - self.beta2
+            v += change
+            np.sqrt(v, out=change)  # p <- p - rate m / (sqrt(v) + epsilon)
+            change += epsilon
+            np.divide(m, change, out=change)
+            change *= rate
+            p -= change
 
 
 OPTIMIZERS = {"sgd": SGD, "momentum": Momentum, "adam": Adam}

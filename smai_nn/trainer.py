@@ -12,15 +12,7 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from smai_nn.checks import (
-    as_matrix,
-    require_choice,
-    require_finite,
-    require_generator,
-    require_integer,
-    require_number,
-)
-from smai_nn.losses import BCE
+from smai_nn.checks import require_choice, require_generator, require_integer, require_number
 from smai_nn.metrics import accuracy
 from smai_nn.model import NonFiniteLossError
 
@@ -298,15 +290,7 @@ class Trainer:
                 raise ValueError(f"x: expected a data loader with `features` and `targets`, or two arrays x and y, got "
                                  f"{type(x).__name__} alone")
             x, y = x.features, x.targets
-        x = np.ascontiguousarray(as_matrix(x, "x", self.model.in_width, self.model.dtype))
-        y = np.ascontiguousarray(as_matrix(y, "y", self.model.out_width, self.model.dtype))
-        if len(x) != len(y):
-            raise ValueError(f"y: expected {len(x)} rows, as x has, got {len(y)}")
-        require_finite(x, "x")
-        require_finite(y, "y")
-        if isinstance(self.model.loss, BCE):
-            BCE.check_labels(y)
-        return x, y
+        return tuple(np.ascontiguousarray(array) for array in self.model.check_data(x, y))
 
 
 def _seed_of(rng):
