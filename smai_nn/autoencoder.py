@@ -1,6 +1,6 @@
 """A deep autoencoder: a Model whose layers narrow down to a bottleneck and widen again.
 
-Source: assignment section 3.1.1; Hinton, Salakhutdinov 2006, "Reducing the dimensionality of data with neural networks".
+Source: assignment section 3.1.1; Hinton 2006, "Reducing the dimensionality of data with neural networks".
 """
 
 import numpy as np
@@ -16,8 +16,8 @@ from smai_nn.optim import Adam
 class MLPAutoencoder(Model):
     """Compresses rows (n, input_width) to (n, bottleneck) and back; a Model with MSE, to be trained on (x, x).
 
-    Parameters: `input_width`; `hidden`, the widths of the encoder's hidden layers, at least two, which the decoder has in
-    reverse order; `bottleneck`, the width of the latent representation, which is linear; `activation` of the hidden
+    Parameters: `input_width`; `hidden`, the widths of the encoder's hidden layers, at least two, which the decoder has
+    in reverse order; `bottleneck`, the width of the latent representation, which is linear; `activation` of the hidden
     layers; `output_activation`; `optimizer`, an instance of its own (default Adam(0.001)); `rng`, the Generator that
     draws the initial values (a fresh one if None); `dtype`. Raises ValueError for anything else.
 

@@ -71,6 +71,23 @@ def require_generator(rng):
     return rng
 
 
+def require_same_arrays(arrays, expected, name):
+    """Raise ValueError unless `arrays` has the names, shapes and kinds of number of `expected`, and is finite.
+
+    Both are dicts of arrays; all in `expected` are of one floating-point dtype, which must be able to hold the values.
+    """
+    shapes, received = ({key: array.shape for key, array in each.items()} for each in (expected, arrays))
+    wrong = sorted(key for key in shapes | received if shapes.get(key) != received.get(key))
+    if wrong:
+        raise ValueError(f"{name}: expected another architecture, these arrays differ (expected, got): "
+                         + "; ".join(f"{key} ({shapes.get(key)}, {received.get(key)})" for key in wrong))
+    for key, array in arrays.items():
+        if array.dtype.kind != "f":
+            raise ValueError(f"{name}: expected floating-point numbers in {key}, got {array.dtype}")
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+            require_finite(array.astype(expected[key].dtype), f"{name}: {key}")
+
+
 def array_property(name, doc):
     """Return a property for the array that an object keeps as `_name`, described by `doc`.
 

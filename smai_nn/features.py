@@ -1,6 +1,5 @@
-"""Feature mappings of pixel coordinates, their scaling, and the data loader of section 2.
+"""Feature mappings of pixel coordinates, their scaling, and the data loader: from an image file to rows of features.
 
-In: an image file. Out: one row of features and one of intensities for each pixel, in row-major pixel order.
 Source: assignment sections 2.2 and 2.3.
 """
 
@@ -16,11 +15,7 @@ METHODS = ("Raw", "Polynomial", "Fourier")
 
 
 def get_raw(coords):
-    """Return the coordinates (n, 2) as they are: gamma(x, y) = (x, y).
-
-    >>> get_raw(np.array([[0.5, 0.25]]))
-    array([[0.5 , 0.25]])
-    """
+    """Return the coordinates (n, 2) as they are: gamma(x, y) = (x, y)."""
     return coords
 
 
@@ -49,7 +44,10 @@ def get_polynomial(coords, order=5):
     exponents = polynomial_exponents(order)
     # Powers by repeated multiplication: row i is x^i, so that a column is the product of two rows.
     x_powers, y_powers = (np.cumprod(np.vstack([np.ones_like(t), np.tile(t, (order, 1))]), axis=0) for t in (x, y))
-    return (x_powers[exponents[:, 0]] * y_powers[exponents[:, 1]]).T
+    columns = np.empty((len(exponents), len(x)))  # transposed, so that each column is written in one stretch
+    for column, (i, j) in zip(columns, exponents):
+        np.multiply(x_powers[i], y_powers[j], out=column)
+    return columns.T
 
 
 def get_fourier(coords, freq=10):
@@ -63,8 +61,8 @@ def get_fourier(coords, freq=10):
     array([[ 1.,  1.,  0.,  0., -1.]])
     """
     frequencies = np.arange(1, require_integer(freq, "freq", 1) + 1)
-    angles = 2 * np.pi * frequencies * _checked(coords)[:, :, None]              # (n, axis, frequency)
-    waves = np.stack([np.sin(angles), np.cos(angles)], axis=3)                  # (n, axis, frequency, sin or cos)
+    angles = 2 * np.pi * frequencies * _checked(coords)[:, :, None]  # (n, axis, frequency)
+    waves = np.stack([np.sin(angles), np.cos(angles)], axis=3)  # (n, axis, frequency, sin or cos)
     return np.hstack([np.ones((len(angles), 1)), waves.reshape(len(angles), -1)])
 
 
@@ -116,8 +114,8 @@ class Modular_Dataloader:
     Parameters: `img_path`, a file, or the name of one in data/ or $SMAI_DATA; `image_type`, "RGB" or "Gray"; `method`,
     "Raw", "Polynomial" or "Fourier"; `order` of the polynomial; `freq`, the number of frequencies (each of the two
     counts for its own method alone). The picture is resized to `size` x `size` px. Iterating gives batches (features,
-    targets) of `batch_size` rows, each pixel once, in an order that `rng` shuffles anew every time (a fresh Generator if
-    None); the trainer takes the two whole arrays and makes its own batches.
+    targets) of `batch_size` rows, each pixel once, in an order that `rng` shuffles anew every time (a fresh Generator
+    if None); the trainer takes the two whole arrays and makes its own batches.
 
     Attributes: `features` (n, feature_width) and `targets` (n, channels), float32, row by row of the picture; `image`,
     the target as uint8, (size, size, 3) for RGB, (size, size) for Gray; `source`, a DataSource; `notes`, what was done
@@ -161,10 +159,7 @@ class Modular_Dataloader:
                 f"{len(self.features)} pixels, {self.feature_width} features, {self.channels} channels)")
 
     def as_image(self, prediction):
-        """Return a prediction (n, channels) as a picture like `image`: clipped to [0, 1], then rounded to uint8.
-
-        Raises ValueError for another shape.
-        """
+        """Return a prediction (n, channels) as a picture like `image`: clipped to [0, 1], then rounded to uint8."""
         if np.shape(prediction) != self.targets.shape:
             raise ValueError(f"prediction: expected shape {self.targets.shape}, got {np.shape(prediction)}")
         return np.rint(255 * np.clip(prediction, 0, 1)).astype(np.uint8).reshape(self.image_shape)

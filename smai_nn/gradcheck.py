@@ -60,7 +60,7 @@ class GradientComparison:
 
 
 def compare_gradients(model, x, y, epsilon, floor=1e-3):
-    """Compare backpropagation with central differences entry by entry; return a GradientComparison.
+    """Compare backpropagation with central differences, entry by entry.
 
     The relative error is |a - n| / max(|a|, |n|, floor * largest |a|): the floor keeps entries that are zero but for
     round-off from being divided by nothing. Entries whose change by epsilon moves some ReLU pre-activation across 0 are

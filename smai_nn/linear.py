@@ -18,12 +18,11 @@ class Linear:
     """A layer a = phi(x W + b) with x (n, in_width), W (in_width, out_width), b (out_width,).
 
     Parameters: two widths >= 1; `activation`, a class or an instance from smai_nn.activations; `rng`, the numpy
-    Generator that draws the initial values (a fresh one if None); `dtype`, float64 or float32. Raises ValueError for
-    anything else. After a forward pass it holds `input`, `pre_activation` z = x W + b and `output`, after backward
-    passes the cumulative `weight_gradients` and `bias_gradients`. Source: assignment section 1.2, item 1.
+    Generator that draws the initial values (a fresh one if None); `dtype`, float64 or float32. ValueError for anything
+    else. After a forward pass it holds `input`, `pre_activation` z = x W + b and `output`, after backward passes the
+    cumulative `weight_gradients` and `bias_gradients`. Source: assignment section 1.2, item 1.
 
-    >>> from smai_nn import Tanh
-    >>> layer = Linear(2, 3, Tanh, rng=np.random.default_rng(0))
+    >>> layer = Linear(2, 3, ReLU, rng=np.random.default_rng(0))
     >>> layer.forward(np.zeros((5, 2))).shape, layer.weights.shape, layer.biases.shape
     ((5, 3), (2, 3), (3,))
     """
@@ -48,16 +47,17 @@ class Linear:
     def initialise(self, rng):
         """Draw new weights and biases from `rng`.
 
-        Weights: He's normal with variance 2 / in_width for ReLU (He et al. 2015, "Delving deep into rectifiers"), else
-        Glorot's uniform with variance 2 / (in_width + out_width) (Glorot and Bengio 2010), 4 times as wide for Sigmoid,
-        as that paper derives from its slope of 1/4. Biases: b_j = -w_j . c_j with c_j uniform in the unit cube, so that
-        every unit's hyperplane z_j = 0 passes through where the inputs lie (Nguyen and Widrow 1990). With zero biases
-        and two inputs in [0, 1], a quarter of all ReLU units would start, and stay, dead.
+        Weights: for ReLU normal with variance 2 / in_width (He et al. 2015, "Delving deep into rectifiers"), else
+        uniform with variance 2 / (in_width + out_width), 4 times as wide for Sigmoid for its slope of 1/4 (Glorot and
+        Bengio 2010). Biases: b_j = -w_j . c_j with c_j uniform in the unit cube, so that z_j = 0 passes through where
+        inputs lie (Nguyen and Widrow 1990): with b = 0, a quarter of all ReLU units of two inputs start and stay dead.
         """
         shape = (self.in_width, self.out_width)
-        limit = np.sqrt(6 / sum(shape)) * (4 if isinstance(self.activation, Sigmoid) else 1)
-        is_relu = isinstance(self.activation, ReLU)
-        weights = rng.normal(0, np.sqrt(2 / self.in_width), shape) if is_relu else rng.uniform(-limit, limit, shape)
+        if isinstance(self.activation, ReLU):
+            weights = rng.normal(0, np.sqrt(2 / self.in_width), shape)
+        else:
+            limit = np.sqrt(6 / sum(shape)) * (4 if isinstance(self.activation, Sigmoid) else 1)
+            weights = rng.uniform(-limit, limit, shape)
         self.weights, self.biases = weights, -(weights * rng.uniform(0, 1, shape)).sum(axis=0)
 
     @property
@@ -80,13 +80,12 @@ class Linear:
     def backward(self, grad_output, *, of_pre_activation=False, input_gradient=True):
         """dL/dz = dL/da * phi'(z);  dW = x^T dz,  db = 1^T dz,  dx = dz W^T.
 
-        Add dW and db to the cumulative gradients; return dx, (n, in_width), or None without `input_gradient`.
-        `grad_output` is dL/da of the last forward pass, (n, out_width); if so said, dL/dz, from a loss of logits.
+        Given dL/da (`of_pre_activation`: dL/dz), add dW and db to the gradients; return dx, unless not asked for.
         """
         grad_z = np.asarray(grad_output, self.dtype)                            # (n, out)
         if self.output is None or grad_z.shape != self.output.shape:
-            raise ValueError(f"Linear.backward: expected grad_output {np.shape(self.output)}, the shape of the last "
-                             f"forward pass's output, got {grad_z.shape}; call forward(x) first")
+            raise ValueError(f"Linear.backward: expected grad_output {np.shape(self.output)}, as the last output, got "
+                             f"{grad_z.shape}; call forward(x) first")
         if not of_pre_activation:
             grad_z = self._activation.backward(grad_z, self.pre_activation, self.output)
         if len(self._ones) != len(grad_z):

@@ -8,13 +8,7 @@ import numpy as np
 
 
 class Loss:
-    """Base of the losses, whose objects hold nothing."""
-
-    def value(self, prediction, target):
-        """Return the loss as a float, for two arrays of the same shape (n, d)."""
-
-    def gradient(self, prediction, target):
-        """Return dL/dprediction, an array (n, d), the exact derivative of the value."""
+    """Base: `value(prediction, target)` is a float, `gradient(prediction, target)` its derivative, (n, d) like both."""
 
     def value_and_gradient(self, prediction, target):
         """Return both."""

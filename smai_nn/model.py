@@ -1,8 +1,7 @@
 """A network: a list of layers, a loss and an optimizer over one flat parameter vector.
 
-The model owns one flat vector of all parameters and one of all cumulative gradients; the layers' arrays are views of
-them. An optimizer step, a gradient check or a save is thus an operation on one vector.
-Source: assignment section 1.2, item 3.
+The model owns one flat vector of all parameters and one of all cumulative gradients, of which the layers' arrays are
+views: an optimizer step is an operation on one vector. Source: assignment section 1.2, item 3.
 """
 
 import copy
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from smai_nn.activations import Sigmoid
-from smai_nn.checks import array_property, as_matrix, require_finite
+from smai_nn.checks import array_property, as_matrix, require_finite, require_same_arrays
 from smai_nn.files import load_npz, save_npz
 from smai_nn.linear import Linear
 from smai_nn.losses import BCE, LOSSES, Loss
@@ -33,13 +32,11 @@ class Model:
     output. Raises ValueError otherwise. The layers keep the values they have. `parameters` and `gradients` are 1-D: the
     first layer's weights row by row, its biases, the next layer's weights, and so on.
 
-    >>> from smai_nn import Identity, Tanh
-    >>> model = Model([Linear(2, 4, Tanh), Linear(4, 1, Identity)], "mse", SGD(0.1))
-    >>> x, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[0.0], [1.0]])
-    >>> before = model.train(x, y)  # accumulates the gradient, changes no parameter
+    >>> model = Model([Linear(2, 4, Sigmoid), Linear(4, 1, Sigmoid)], "bce", SGD(0.1))
+    >>> before = model.train([[0, 0], [1, 1]], [[0], [1]])  # accumulates the gradient, changes no parameter
     >>> model.update()  # applies it, and zeroes it
-    >>> model.evaluate(x, y) < before, model.parameter_count, model.predict(x).shape
-    (True, 17, (2, 1))
+    >>> model.evaluate([[0, 0], [1, 1]], [[0], [1]]) < before
+    True
     """
 
     parameters = array_property("parameters", "All weights and biases, flat.")
@@ -69,9 +66,9 @@ class Model:
         return x
 
     def backward(self, grad_output, *, of_logits=False, input_gradient=True):
-        """Backpropagate dL/doutput, (n, out_width), of the last `forward`; each layer adds to its gradients.
+        """Backpropagate dL/doutput of the last `forward` (`of_logits`: dL/dz of the last layer), (n, out_width).
 
-        With `of_logits` it is dL/dz of the last layer. Return dL/dx, (n, in_width), or None without `input_gradient`.
+        Each layer adds to its gradients. Return dL/dx, (n, in_width), or None without `input_gradient`.
         """
         for layer in reversed(self._layers):
             grad_output = layer.backward(grad_output, of_pre_activation=of_logits and layer is self._layers[-1],
@@ -83,9 +80,8 @@ class Model:
 
         Raises NonFiniteLossError if the loss is NaN or infinite, before anything is accumulated.
         """
-        y = self._checked_target(x, y)
         prediction = self.forward(x)
-        is_bce = isinstance(self._loss, BCE)
+        y, is_bce = self._checked_target(prediction, y), isinstance(self._loss, BCE)
         if is_bce:  # from the logits, so that backpropagation begins behind the sigmoid, whose slope could vanish
             loss = self._loss.value_from_logits(self._layers[-1].pre_activation, y)
             gradient = self._loss.gradient_from_logits(prediction, y)
@@ -145,16 +141,7 @@ class Model:
         """
         path, own = _npz_path(path), self._named_arrays()
         saved = load_npz(path)
-        expected, received = ({name: array.shape for name, array in arrays.items()} for arrays in (own, saved))
-        wrong = sorted(name for name in expected | received if expected.get(name) != received.get(name))
-        if wrong:
-            raise ValueError(f"{path}: expected the architecture {self}, but these arrays differ (expected, got): "
-                             + "; ".join(f"{n} ({expected.get(n)}, {received.get(n)})" for n in wrong))
-        for name, array in saved.items():
-            if array.dtype.kind != "f":
-                raise ValueError(f"{path}: expected floating-point numbers in {name}, got {array.dtype}")
-            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
-                require_finite(array.astype(self.dtype), f"{path}: {name}")
+        require_same_arrays(saved, own, f"{path}, for {self}")
         for name, array in saved.items():
             own[name][...] = array
 
@@ -181,15 +168,12 @@ class Model:
         return {f"layer{i}.{name}": getattr(layer, name)
                 for i, layer in enumerate(self._layers) for name in ("weights", "biases")}
 
-    def _bind_layers(self):
-        """Bring all layers' parameters and gradients into two flat vectors, views of which they become."""
-        self._parameters, self._gradients = (np.concatenate([getattr(layer, name) for layer in self._layers])
-                                             for name in ("_parameters", "_gradients"))
-        start = 0
-        for layer in self._layers:
-            piece = slice(start, start + layer._parameters.size)
-            layer._bind(self._parameters[piece], self._gradients[piece])
-            start = piece.stop
+    def _bind_layers(self):  # brings the layers' arrays into two flat vectors, views of which they become
+        self._parameters = np.concatenate([layer._parameters for layer in self._layers])
+        self._gradients = np.concatenate([layer._gradients for layer in self._layers])
+        ends = np.cumsum([layer._parameters.size for layer in self._layers])[:-1]
+        for layer, *pieces in zip(self._layers, np.split(self._parameters, ends), np.split(self._gradients, ends)):
+            layer._bind(*pieces)
 
     def __copy__(self):  # a copy of any kind has layers and vectors of its own
         return copy.deepcopy(self)
@@ -203,19 +187,17 @@ class Model:
 
 
 def build_network(widths, activation, output_activation, *, loss, optimizer, rng, dtype=np.float32):
-    """Return a Model with these widths, input and output included, and one activation in all hidden layers.
+    """Return a Model with these widths, input and output included, and one activation in all hidden layers, or a list.
 
-    `activation` may also be a sequence with one for each hidden layer. `rng` is required: an experiment's initial
-    values are never left to chance.
+    `rng` is required: an experiment's initial values are never left to chance.
     """
-    hidden = len(widths) - 2
-    activations = list(activation) if isinstance(activation, (list, tuple)) else [activation] * hidden
-    if hidden < 0 or len(activations) != hidden:
+    hidden = list(activation) if isinstance(activation, (list, tuple)) else [activation] * (len(widths) - 2)
+    if len(widths) < 2 or len(hidden) != len(widths) - 2:
         raise ValueError(f"widths {list(widths)}: expected input and output widths and one activation for each of "
-                         f"the hidden layers, got {len(activations)}")
-    layers = [Linear(a, b, phi, rng=rng, dtype=dtype)
-              for a, b, phi in zip(widths, widths[1:], [*activations, output_activation])]
-    return Model(layers, loss, optimizer)
+                         f"the hidden layers, got {len(hidden)}")
+    activations = [*hidden, output_activation]
+    return Model([Linear(a, b, phi, rng=rng, dtype=dtype) for a, b, phi in zip(widths, widths[1:], activations)],
+                 loss, optimizer)
 
 
 def infer(layers, x):
@@ -228,7 +210,7 @@ def infer(layers, x):
 def _check_layers(layers):
     if not layers or not all(isinstance(layer, Linear) for layer in layers):
         raise ValueError(f"layers: expected a list of at least one Linear, got {list(layers)}")
-    if len({id(layer) for layer in layers}) < len(layers):
+    if len(set(layers)) < len(layers):
         raise ValueError("layers: expected different layers, got one of them twice")
     for layer in layers:
         if layer._parameters.base is not None:  # a piece of a vector that a Model owns
@@ -241,13 +223,11 @@ def _check_layers(layers):
 
 
 def _loss_instance(loss):
-    if isinstance(loss, str) and loss.lower() in LOSSES:
-        return LOSSES[loss.lower()]()
-    if isinstance(loss, type) and issubclass(loss, Loss):
-        return loss()
-    if isinstance(loss, Loss):
-        return loss
-    raise ValueError(f"loss: expected 'mse', 'bce', MSE() or BCE(), got {loss!r}")
+    instance = LOSSES.get(loss.lower(), loss) if isinstance(loss, str) else loss
+    instance = instance() if isinstance(instance, type) else instance
+    if not isinstance(instance, Loss):
+        raise ValueError(f"loss: expected 'mse', 'bce', MSE() or BCE(), got {loss!r}")
+    return instance
 
 
 def _npz_path(path):

@@ -1,7 +1,4 @@
-"""Optimisers: a few operations in place on the model's two flat vectors.
-
-`step(parameters, gradients)` takes one step downhill. An optimiser belongs to one model, since it may have a memory.
-"""
+"""Optimisers: a few operations in place on the flat vectors of one model."""
 
 import numpy as np
 
@@ -60,12 +57,6 @@ class Momentum(Optimizer):
     """Gradient descent with momentum: v <- momentum * v + g; p <- p - learning_rate * v.
 
     Source: Polyak 1964; so Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning".
-
-    >>> parameters, optimizer = np.array([1.0]), Momentum(0.1, momentum=0.5)
-    >>> for _ in range(2):  # v is 2, then 0.5 * 2 + 2
-    ...     optimizer.step(parameters, np.array([2.0]))
-    >>> parameters.round(12)
-    array([0.5])
     """
 
     def __init__(self, learning_rate=0.1, momentum=0.9):
@@ -82,12 +73,10 @@ class Momentum(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam: p <- p - learning_rate * m' / (sqrt(v') + epsilon), where m and v are running means of g and g^2:
+    """Adam: p <- p - learning_rate * m' / (sqrt(v') + epsilon), from running means of g and g^2:
 
-        m <- beta1 m + (1 - beta1) g,   v <- beta2 v + (1 - beta2) g^2
-
-    and m' = m / (1 - beta1^t), v' = v / (1 - beta2^t) correct for their start at zero. Source: Kingma and Ba 2015,
-    "Adam: a method for stochastic optimization", algorithm 1.
+    m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2, corrected for their start at zero by
+    m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t). Source: Kingma and Ba 2015, algorithm 1.
 
     >>> parameters = np.zeros(2); Adam(0.001).step(parameters, np.array([5.0, -0.2])); parameters.round(6)
     array([-0.001,  0.001])
@@ -107,7 +96,7 @@ class Adam(Optimizer):
         self._blocks = [(block, parameters[block], m[block], v[block], scratch[:m[block].size]) for block in blocks]
 
     def _step(self, parameters, gradients):
-        # The two corrections, moved out of the arrays into the rate and epsilon (the end of the paper's section 2).
+        # The two corrections, moved from the arrays into rate and epsilon, as at the end of the paper's section 2.
         correction = (1 - self.beta2 ** self.steps) ** 0.5
         rate = self.learning_rate * correction / (1 - self.beta1 ** self.steps)
         epsilon = self.epsilon * correction

@@ -1,7 +1,6 @@
 """The training loop: batches, accumulation, stopping, history, callbacks.
 
-Data flows in as two arrays; out comes a History. The trainer knows neither what is being learnt nor where results are
-kept. Source: assignment section 1.2, items 4 and 5.
+Data flows in as two arrays; out comes a History. Source: assignment section 1.2, items 4 and 5.
 """
 
 import dataclasses
@@ -18,10 +17,9 @@ from smai_nn.model import NonFiniteLossError
 
 
 class EarlyStopping:
-    """Stop when L_t >= (1 - relative_loss_threshold) * L_(t - patience).
+    """Stop when L_t >= (1 - relative_loss_threshold) * L_(t - patience): by default, after less than 1% in 10 epochs.
 
-    With the defaults: when the loss dropped by less than 1% over the last 10 epochs. L_t is the mean training loss of
-    epoch t, counted from 0, so the first check is at t = patience.
+    L_t is the mean training loss of epoch t, counted from 0, so the first check is at t = patience.
 
     >>> rule = EarlyStopping(patience=2, relative_loss_threshold=0.01)
     >>> [rule.should_stop(loss) for loss in (1.0, 0.9, 0.5, 0.895)]
@@ -44,14 +42,7 @@ class EarlyStopping:
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Settings of one training run; raises ValueError for one out of range.
-
-    >>> TrainConfig(batch_size=64).patience
-    10
-    >>> TrainConfig(batch_size=0)
-    Traceback (most recent call last):
-    ValueError: batch_size: expected a whole number >= 1, got 0
-    """
+    """Settings of one training run; raises ValueError for one out of range."""
 
     batch_size: int = 32  # samples in one call of Model.train
     grad_accumulation_steps: int = 1  # calls of Model.train before one Model.update
@@ -75,23 +66,14 @@ class TrainConfig:
 
 @dataclasses.dataclass
 class History:
-    """What happened, in lists that grow while training.
-
-    `iteration_loss` has one entry for each call of Model.train. The others have one for each complete epoch: its
-    sample-weighted mean training loss, the accuracy on all samples after it (NaN where not evaluated), and the seconds
-    of training without the evaluation. The samples axis follows from the first two fields.
-
-    >>> history = History(sample_count=10, batch_size=4, iteration_loss=[0.7, 0.6, 0.6, 0.5])
-    >>> history.iteration_samples, history.samples
-    (array([ 4,  8, 10, 14]), 14)
-    """
+    """What happened, in lists that grow while training. The samples axis follows from the first two fields."""
 
     sample_count: int  # samples in one epoch
     batch_size: int  # samples in one call of Model.train; the last one of an epoch may have fewer
-    iteration_loss: list = dataclasses.field(default_factory=list)
-    epoch_loss: list = dataclasses.field(default_factory=list)
-    epoch_accuracy: list = dataclasses.field(default_factory=list)
-    epoch_seconds: list = dataclasses.field(default_factory=list)
+    iteration_loss: list = dataclasses.field(default_factory=list)  # of each call of Model.train
+    epoch_loss: list = dataclasses.field(default_factory=list)  # of each complete epoch, its sample-weighted mean
+    epoch_accuracy: list = dataclasses.field(default_factory=list)  # on all samples after it; NaN: not evaluated
+    epoch_seconds: list = dataclasses.field(default_factory=list)  # of training, without the evaluation
     updates: int = 0  # calls of Model.update
     seconds: float = 0.0  # wall time of fit, evaluations and callbacks included
     stop_reason: str = ""  # "max_epochs", "early_stopping", "interrupted", or what a callback said
@@ -99,25 +81,13 @@ class History:
 
     SERIES = ("iteration_loss", "epoch_loss", "epoch_accuracy", "epoch_seconds")
 
-    @property
-    def epochs(self):
-        """Number of complete epochs."""
-        return len(self.epoch_loss)
-
-    @property
-    def samples(self):
-        """Data points passed through train() in all."""
-        return int(self._samples_after(len(self.iteration_loss)))
-
-    @property
-    def iteration_samples(self):
-        """Data points passed through train() up to and including each call, an integer array."""
-        return self._samples_after(np.arange(1, len(self.iteration_loss) + 1))
-
-    @property
-    def epoch_samples(self):
-        """Data points passed through train() at the end of each epoch, an integer array."""
-        return self.sample_count * np.arange(1, self.epochs + 1)
+    epochs = property(lambda self: len(self.epoch_loss), doc="Number of complete epochs.")
+    samples = property(lambda self: self._samples_after(len(self.iteration_loss)),
+                       doc="Data points passed through Model.train in all.")
+    iteration_samples = property(lambda self: self._samples_after(np.arange(1, len(self.iteration_loss) + 1)),
+                                 doc="Data points passed through Model.train after each call, an integer array.")
+    epoch_samples = property(lambda self: self.sample_count * np.arange(1, self.epochs + 1),
+                             doc="Data points passed through Model.train after each epoch, an integer array.")
 
     def series(self):
         """Return the four lists as a dict of float64 arrays, for the disk."""
@@ -125,18 +95,16 @@ class History:
 
     def summary(self):
         """Return the rest and the final figures (None where there is none) as a dict of plain numbers and texts."""
-        final = {name: values[-1] if values and math.isfinite(values[-1]) else None
-                 for name, values in (("final_loss", self.epoch_loss), ("final_accuracy", self.epoch_accuracy))}
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return final | {"epochs": self.epochs, "samples": self.samples} | {
-            name: value for name, value in plain.items() if name not in self.SERIES}
+        final = {f"final_{name}": values[-1] if values and math.isfinite(values[-1]) else None
+                 for name, values in (("loss", self.epoch_loss), ("accuracy", self.epoch_accuracy))}
+        plain = {name: value for name, value in vars(self).items() if name not in self.SERIES}
+        return {**final, "epochs": self.epochs, "samples": self.samples, **plain}
 
     @classmethod
     def restore(cls, series, summary):
         """Return the History of which `series` and `summary` are what the methods of these names gave."""
-        names = [field.name for field in dataclasses.fields(cls) if field.name not in cls.SERIES]
-        return cls(**{name: summary[name] for name in names},
-                   **{name: np.asarray(series[name]).tolist() for name in cls.SERIES})
+        plain = {field.name: summary[field.name] for field in dataclasses.fields(cls) if field.name not in cls.SERIES}
+        return cls(**plain, **{name: np.asarray(series[name]).tolist() for name in cls.SERIES})
 
     def _samples_after(self, iterations):
         batches = math.ceil(self.sample_count / self.batch_size)  # of one epoch
@@ -187,23 +155,24 @@ class Trainer:
     def fit(self, x, y=None):
         """Train on x (n, in_width) and y (n, out_width); return the History.
 
-        Instead of two arrays, x may be a data loader alone: whatever has the arrays `features` and `targets`. The
-        batches are the config's either way.
-
-        Every epoch passes each sample once through Model.train, in shuffled order, in batches of batch_size (the last
-        may be smaller); after every grad_accumulation_steps of them, and at the epoch's end for what is left,
-        Model.update is called.
+        Instead of two arrays, x may be a data loader alone: whatever has the arrays `features` and `targets`. Every
+        epoch passes each sample once through Model.train, in shuffled order, in batches of batch_size (the last may be
+        smaller); after every grad_accumulation_steps of them, and at the epoch's end, Model.update is called.
 
         Raises ValueError for bad data; NonFiniteLossError, which names epoch, batch and learning rate, when the loss is
-        no longer finite. On KeyboardInterrupt it returns what there is, with the stop reason "interrupted"; an epoch
-        counts if all its samples have passed.
+        no longer finite. On KeyboardInterrupt it returns what there is, with the stop reason "interrupted".
         """
-        x, y = self._checked_data(x, y)
+        if y is None and not (hasattr(x, "features") and hasattr(x, "targets")):
+            raise ValueError(f"x: expected a data loader with `features` and `targets`, or two arrays x and y, got "
+                             f"{type(x).__name__} alone")
+        x, y = self.model.check_data(*((x.features, x.targets) if y is None else (x, y)))
         self.history = history = History(len(x), self.config.batch_size, seed=_seed_of(self.rng))
         start, rate = time.perf_counter(), self.model.optimizer.learning_rate
         try:
             # Overflow is caught as a non-finite loss, with a better message than a warning.
-            with np.errstate(over="ignore", invalid="ignore"), self._progress_bar() as bar:
+            with np.errstate(over="ignore", invalid="ignore"), tqdm(
+                    total=self.config.max_epochs * len(x), unit=" samples", unit_scale=True, ncols=100, file=sys.stdout,
+                    disable=not self.config.progress) as bar:
                 self._run_epochs(x, y, rate, bar)
         except KeyboardInterrupt:
             for values in (history.epoch_loss, history.epoch_seconds):  # of an epoch that was just being recorded
@@ -279,18 +248,6 @@ class Trainer:
             self.model.optimizer.learning_rate = rate * max(0.5 * (1 + math.cos(math.pi * progress)), 1e-9)
         self.model.update()
         history.updates += 1
-
-    def _progress_bar(self):
-        return tqdm(total=self.config.max_epochs * self.history.sample_count, unit=" samples", unit_scale=True,
-                    disable=not self.config.progress, file=sys.stdout, dynamic_ncols=False, ncols=100)
-
-    def _checked_data(self, x, y):
-        if y is None:
-            if not (hasattr(x, "features") and hasattr(x, "targets")):
-                raise ValueError(f"x: expected a data loader with `features` and `targets`, or two arrays x and y, got "
-                                 f"{type(x).__name__} alone")
-            x, y = x.features, x.targets
-        return tuple(np.ascontiguousarray(array) for array in self.model.check_data(x, y))
 
 
 def _seed_of(rng):
