@@ -1,7 +1,8 @@
 """Weights & Biases, kept at arm's length: offline unless asked, never a prompt, never a reason to fail.
 
-Mode: $WANDB_MODE, "offline" by default. "online" is honoured only where an API key is configured already, since asking
-for one would block a headless run. Source: assignment section 1.2, item 4.
+$WANDB_MODE is "online" (with an API key that is configured already), "disabled" or "off"; anything else means offline.
+All other variables of W&B are hidden from it, so that nothing left over in them loses a record.
+Source: assignment section 1.2, item 4.
 """
 
 import atexit
@@ -11,67 +12,87 @@ import logging
 import os
 import shutil
 import tempfile
+import uuid
 import warnings
 from pathlib import Path
 
 PROJECT = "smai-assignment-3"
+INIT_TIMEOUT = 5  # seconds that W&B's server has for its first answer
+ONLINE_VARIABLES = ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY")  # what is not hidden when online
 _warned = False
 
 
 def log_run(folder, config, rows, summary):
     """Record a finished run: its config, its history (a list of dicts), its summary, as `folder`/run-<id>.wandb.
 
-    Returns what became of it: "offline", "online", "disabled" or "failed". Whatever goes wrong in W&B, or if it is not
-    installed, the caller goes on with one warning per process.
+    Returns what became of it: "offline", "online", "disabled" or "failed". After the first failure to get online, this
+    process and those that it starts stay offline. Whatever else goes wrong is worth one warning per process.
     """
-    if os.environ.get("WANDB_MODE") == "disabled":
+    asked = os.environ.get("WANDB_MODE", "").strip().lower()
+    if asked in ("disabled", "off"):
         return "disabled"
-    scratch = tempfile.mkdtemp()  # W&B's long paths, logs and caches stay out of the run folder
-    try:
-        import wandb  # here, not above: it takes a second, and no result depends on it
+    for mode in ["online"] * (asked == "online") + ["offline"]:
+        try:
+            with _own_environment(mode), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+                _record(folder, config, rows, summary, mode, scratch)
+            return mode
+        except Exception as error:  # W&B's errors are of many kinds, and none is worth a training run
+            failure = error
+            os.environ["WANDB_MODE"] = "offline"
+    _warn(failure)
+    return "failed"
 
-        mode = _mode(wandb)
-        logging.getLogger("wandb").setLevel(logging.ERROR)
-        run = wandb.init(project=PROJECT, name=folder.name, dir=scratch, config=config, mode=mode,
-                         reinit="finish_previous", settings=_quiet(wandb))
-        for row in rows:
-            run.log({name: value for name, value in row.items() if value is not None and value == value})
-        run.summary.update({name: value for name, value in summary.items() if value is not None})
-        run.finish()
-        for record in Path(scratch).rglob("run-*.wandb"):
-            shutil.move(record, folder / record.name)
-        _leave_quietly(wandb)
-        return mode
-    except Exception as error:  # W&B's errors are of many kinds, and none is worth a training run
-        _warn(error)
-        return "failed"
+
+def _record(folder, config, rows, summary, mode, scratch):
+    """Write one run by way of the folder `scratch`: W&B's long paths, logs and caches stay out of the run folder."""
+    import wandb  # here, not above: it takes a second, and no result depends on it
+
+    logging.getLogger("wandb").setLevel(logging.ERROR)
+    _leave_quietly(wandb)
+    if mode == "online" and not wandb.login(prompt=False):
+        raise RuntimeError("no API key")
+    settings = wandb.Settings(console="off", disable_git=True, disable_code=True, disable_job_creation=True,
+                              x_disable_stats=True, x_disable_meta=True, x_disable_machine_info=True,
+                              x_save_requirements=False, init_timeout=INIT_TIMEOUT)
+    run = wandb.init(project=PROJECT, name=folder.name, id=uuid.uuid4().hex[:8], dir=scratch, config=config,
+                     mode=mode, reinit="create_new", settings=settings)
+    for row in rows:
+        run.log({name: value for name, value in row.items() if value is not None and value == value})
+    run.summary.update({name: value for name, value in summary.items() if value is not None})
+    run.finish()
+    for record in Path(scratch).rglob("run-*.wandb"):
+        shutil.move(record, folder / record.name)
+
+
+@contextlib.contextmanager
+def _own_environment(mode):
+    """Hide all WANDB_* variables, but those that say where to go online, and keep W&B's caches out of the home."""
+    found = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("WANDB_")}
+    os.environ.update({f"WANDB_{kind}_DIR": _caches().name for kind in ("CACHE", "CONFIG", "DATA", "ARTIFACT")})
+    os.environ.update(WANDB_SILENT="true", WANDB_ERROR_REPORTING="false")
+    if mode == "online":
+        os.environ.update({name: found[name].strip() for name in ONLINE_VARIABLES if name in found})
+    try:
+        yield
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        for name in [name for name in os.environ if name.startswith("WANDB_")]:
+            del os.environ[name]
+        os.environ.update(found)
+
+
+@functools.cache  # one a process, and removed with it
+def _caches():
+    return tempfile.TemporaryDirectory(prefix="wandb-", ignore_cleanup_errors=True)
 
 
 @functools.cache  # registered once a process
 def _leave_quietly(wandb):
-    """End W&B's own process when this one ends, before W&B does so itself, which may end in a traceback.
-
-    A worker of a sweep may find that process gone already; every run is finished by then, so nothing is lost.
-    """
+    """End W&B's own process with this one; where W&B does so itself and finds it gone already, a traceback appears."""
     def end():
         with contextlib.suppress(Exception, SystemExit):
             wandb.teardown()
 
     atexit.register(end)
-
-
-def _mode(wandb):
-    mode = os.environ.get("WANDB_MODE", "offline")
-    return "online" if mode == "online" and wandb.api.api_key else "offline"
-
-
-def _quiet(wandb):
-    return wandb.Settings(silent=True, quiet=True, console="off", show_errors=False, show_warnings=False,
-                          show_info=False, disable_git=True, disable_code=True, disable_job_creation=True,
-                          x_disable_stats=True, x_disable_meta=True, x_disable_machine_info=True,
-                          x_save_requirements=False)
 
 
 def _warn(error):

@@ -5,7 +5,9 @@ import functools
 from smai_nn.datasets.border import COUNTRIES
 from smai_nn.experiments.border import BorderResult
 from smai_nn.plots.curves import plot_loss_against_samples
-from smai_nn.plots.maps import plot_map_prediction
+from smai_nn.plots.maps import change_map_prediction, plot_map_prediction
+
+_map_figures = {}  # ground truth, as bytes -> the figure that this process changes from run to run
 
 
 @functools.singledispatch
@@ -16,6 +18,10 @@ def run_figures(result):
 
 @run_figures.register
 def _(result: BorderResult):
-    setting = result.setting
+    setting, truth = result.setting, result.truth
+    title = f"{setting.label}, seed {setting.seed}"
+    key = truth.tobytes()
+    if key not in _map_figures:
+        _map_figures[key] = plot_map_prediction(truth, truth, COUNTRIES, title)
     return {"loss": plot_loss_against_samples({setting.label: result.history}, loss_name=f"training loss ({setting.loss})"),
-            "map": plot_map_prediction(result.truth, result.predicted, COUNTRIES, f"{setting.label}, seed {setting.seed}")}
+            "map": change_map_prediction(_map_figures[key], truth, result.predicted, title)}

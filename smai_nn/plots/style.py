@@ -4,6 +4,7 @@ import io
 
 import matplotlib
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from matplotlib.transforms import offset_copy
@@ -115,14 +116,24 @@ def colour_bar(figure, picture, panels, label, shrink=1.0):
 
 def encode(figure, photographs=False):
     """Return (content, ending): the figure as bytes, "png" of COLOURS colours, or "jpg" where it holds photographs."""
-    buffer, file = io.BytesIO(), io.BytesIO()
-    figure.savefig(buffer, format="png")
-    picture = Image.open(buffer).convert("RGB")
+    picture, file = Image.fromarray(np.asarray(_drawn(figure).buffer_rgba())).convert("RGB"), io.BytesIO()
     if photographs:
         picture.save(file, "JPEG", quality=85, optimize=True)
         return file.getvalue(), "jpg"
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG")
     return file.getvalue(), "png"
+
+
+def _drawn(figure):
+    """Return the canvas with the figure. When one is drawn again, only its animated artists are drawn anew."""
+    changing = figure.findobj(lambda artist: artist.get_animated())
+    if not (changing and isinstance(figure.canvas, FigureCanvasAgg)):
+        FigureCanvasAgg(figure).draw()  # all but the animated artists
+        figure.background = figure.canvas.copy_from_bbox(figure.bbox)
+    figure.canvas.restore_region(figure.background)
+    for artist in changing:
+        artist.axes.draw_artist(artist)
+    return figure.canvas
 
 
 def plain_log_scale(axis, form="{x:g}"):
