@@ -3,6 +3,11 @@
 Data flows one way: data set -> features -> model -> trainer -> run folder -> plots -> notebook.
 """
 
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit("smai_nn: expected Python 3.11 or newer, got " + sys.version.split()[0] + "; start it with a newer one")
+
 from smai_nn.activations import Identity, ReLU, Sigmoid, Tanh
 from smai_nn.autoencoder import MLPAutoencoder
 from smai_nn.features import Modular_Dataloader, get_fourier, get_polynomial, get_raw

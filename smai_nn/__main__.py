@@ -1,31 +1,78 @@
 """Runs the notebook headless, whole or one section: `python -m smai_nn --help`.
 
-The executed copy and all runs go into a new folder under runs/. Exit status: 0 all cells ran, 1 a
-cell failed (its error is shown), 2 wrong options, 130 interrupted.
+The executed copy and all runs go into a new folder under runs/, or into the one that is gone on with. Exit status: 0 all
+cells ran, 1 a cell failed (its error is shown) or the copy could not be written, 2 wrong options, 130 Ctrl-C, 128 and
+the signal's number for another signal.
 """
+
+import sys
+from pathlib import Path
+
+if not __package__:  # started as `python smai_nn/__main__.py`: modules are looked for beside the package, not in it
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
 import asyncio
+import contextlib
 import os
 import re
-import sys
+import signal
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 
+import smai_nn  # noqa: F401  (first of all: it refuses a Python that is too old)
 import nbformat
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
 from smai_nn.datasets.sources import ROOT
-from smai_nn.files import save_text
-from smai_nn.profiles import PROFILES
-from smai_nn.runs import RunFolder
-from smai_nn.submission import collect
+from smai_nn.execution import run_mode
+from smai_nn.files import load_json, save_json, save_text
+from smai_nn.profiles import PROFILES, current_profile
+from smai_nn.runs import RunFolder, mark_interrupted, runs_root
+from smai_nn.submission import publish
 
 NOTEBOOK = ROOT / "assignment3.ipynb"
 HEADING = re.compile(r"^#{1,6}\s+(\d+(?:\.\d+)*)\.?\s+(.+)$", re.MULTILINE)
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+PATIENCE = 8  # seconds that an interrupted notebook has to end by itself
+
+
+class Stopped(BaseException):
+    """A signal asks for the end."""
+
+
+class Screen:
+    """Standard output which nobody's absence, and no code page, can turn into an error."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")
+
+    def write(self, text):
+        """Write and flush, or do without from now on."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # no reader, closed, none
+            self.stream.write(text)
+            self.stream.flush()
+            return
+        self.stream = None
+
+    def flush(self):
+        """Do nothing: all is flushed."""
+
+
+class OwnPython(AsyncKernelManager):
+    """Starts this very Python as the kernel, whatever kernels Jupyter knows."""
+
+    @property
+    def kernel_spec(self):
+        """The command that starts it."""
+        return KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                          display_name="Python 3", language="python")
 
 
 def sections_of(notebook):
@@ -43,13 +90,19 @@ def sections_of(notebook):
 
 
 def select(notebook, section):
-    """Return a copy of the notebook with its set-up cells and the cells of `section` and what is below it alone."""
+    """Return a copy of the notebook with its set-up cells and the cells of `section` and what is below it alone.
+
+    Set-up cells have the tag "setup"; where no cell has it, they are the code cells before the first section.
+    """
     names, cell_sections = sections_of(notebook)
     if section not in names:
         raise ValueError(f"section {section}: expected one of {', '.join(names)}")
+    tagged = ["setup" in cell.metadata.get("tags", []) for cell in notebook.cells]
+    is_setup = tagged if any(tagged) else [not own and cell.cell_type == "code"
+                                           for cell, own in zip(notebook.cells, cell_sections)]
     chosen = nbformat.from_dict(dict(notebook))
-    chosen.cells = [cell for cell, own in zip(notebook.cells, cell_sections)
-                    if "setup" in cell.metadata.get("tags", []) or f"{own}.".startswith(f"{section}.")]
+    chosen.cells = [cell for cell, own, setup in zip(notebook.cells, cell_sections, is_setup)
+                    if setup or f"{own}.".startswith(f"{section}.")]
     return chosen
 
 
@@ -57,90 +110,163 @@ def execute(notebook, destination, environment):
     """Run all cells, keeping outputs in `notebook`, which is written to `destination` whatever happens.
 
     `environment` holds the kernel's environment variables. Returns None, or the error text of the cell that failed.
+    Raises Stopped, with the signal's number, once the notebook has ended; OSError if the copy cannot be written.
     """
     names, cell_sections = sections_of(notebook)
-    labels = [f"{own} {names[own]}" if own else "set-up" for own in cell_sections]
-    code = sum(cell.cell_type == "code" for cell in notebook.cells)
-    bar = tqdm(total=code, file=sys.stdout, ncols=100,
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    bar = tqdm(total=sum(cell.cell_type == "code" for cell in notebook.cells), file=sys.stdout, ncols=100,
                bar_format="{n_fmt}/{total_fmt} cells [{elapsed}] {desc}")
+    group = []  # of the kernel's processes
 
     def on_start(cell, cell_index):
-        bar.set_description_str(labels[cell_index])
+        group[:] = [client.km.provisioner.pgid]
+        own = cell_sections[cell_index]
+        bar.set_description_str(f"{own} {names[own]}" if own else "set-up")
 
     def on_done(cell, cell_index):
-        if cell.cell_type == "code":
-            bar.update()
+        bar.update(cell.cell_type == "code")
 
-    client = NotebookClient(notebook, timeout=None, kernel_name="python3", coalesce_streams=True, record_timing=False,
-                            resources={"metadata": {"path": str(ROOT)}},
+    client = NotebookClient(notebook, timeout=None, kernel_manager_class=OwnPython, coalesce_streams=True,
+                            record_timing=False, resources={"metadata": {"path": str(ROOT)}},
                             extra_arguments=["--log-level=ERROR"],  # its warnings are not about the notebook
                             on_cell_start=on_start, on_cell_complete=on_done)
-    with ThreadPoolExecutor(1) as thread:  # nbclient's own answer to Ctrl-C would kill the kernel in mid-sentence
-        running = thread.submit(client.execute, env=environment)
+
+    def stop(number, frame):
+        for other in SIGNALS:
+            signal.signal(other, signal.SIG_IGN)
+        raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        with ThreadPoolExecutor(1) as thread:  # nbclient's own answer to Ctrl-C would kill the kernel in mid-sentence
+            running = thread.submit(client.execute, env=environment)
+            try:
+                while not wait([running], timeout=1).done:
+                    pass
+            except Stopped:
+                _end(client, running)
+                raise
+        error = running.exception()
+        return error and (str(error) or repr(error))
+    finally:
+        if group and hasattr(os, "killpg"):
+            with contextlib.suppress(OSError):  # which is as it should be: none is left
+                os.killpg(group[0], signal.SIGKILL)
+        save_text(destination, nbformat.writes(notebook) + "\n")
+        bar.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(client, running):
+    """Interrupt the running cell, which ends with KeyboardInterrupt; a kernel that does not answer is killed."""
+    deadline = time.monotonic() + PATIENCE
+    while not running.done():
+        if client.km is not None and client.km.has_kernel:  # one that is just starting may miss it
+            late = time.monotonic() > deadline
+            kill = getattr(signal, "SIGKILL", signal.SIGTERM)
+            asyncio.run(client.km.signal_kernel(kill) if late else client.km.interrupt_kernel())
+        wait([running], timeout=3)
+
+
+def find_execution(given, profile, section):
+    """Return the folder to go on with, and its profile and section: the one given, else the newest unfinished one.
+
+    Raises ValueError if there is none.
+    """
+    for path in [Path(given)] if given else sorted(runs_root().glob("*"), reverse=True):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            about = load_json(path / "execution.json")
+            found = about["profile"], about["section"]
+            if given or (about["status"] != "completed" and found == (profile, section)):
+                return path.absolute(), *found
+    raise ValueError(f"--resume: expected {'the folder of an execution' if given else 'an unfinished execution'} with "
+                     f"an execution.json in it, found none {f'in {given}' if given else f'of {profile} in {runs_root()}'}; "
+                     "start one without --resume")
+
+
+def read_options(arguments):
+    """Return (options, notebook) of a command line that can be carried out; ends with status 2 for another one."""
+    parser = argparse.ArgumentParser(prog="python -m smai_nn", description="Run assignment3.ipynb headless.")
+    parser.add_argument("--profile", choices=tuple(PROFILES),
+                        help="full: all grids and seeds (default); quick: a look in a minute or two")
+    parser.add_argument("--section", metavar="N", help="the set-up cell and this section alone, e.g. 1.3")
+    parser.add_argument("--list", action="store_true", help="list the sections and end")
+    parser.add_argument("--resume", nargs="?", const="", metavar="FOLDER", help="go on with an execution that was "
+                        "interrupted or killed: this one, or the newest of the profile")
+    parser.add_argument("--replay", action="store_true", help="train nothing: show the committed runs again")
+    parser.add_argument("--in-place", action="store_true",
+                        help="also replace assignment3.ipynb by the executed copy, and runs/submission/ by its runs")
+    options = parser.parse_args(arguments)
+    try:
+        options.profile = options.profile or current_profile().name
+        options.mode = "replay" if options.replay else "train" if options.resume is None else "resume"
+        if options.mode == "train":
+            options.mode = run_mode()
+        if options.replay and options.resume is not None:
+            raise ValueError("--replay: expected it without --resume, which trains what is missing")
+        options.folder = None
+        if options.mode == "resume":
+            options.folder, options.profile, options.section = find_execution(options.resume, options.profile,
+                                                                              options.section)
+        if options.in_place and (options.section or options.mode == "replay" or options.profile != "full"):
+            raise ValueError("--in-place: expected the whole notebook in the profile full, trained, since it replaces what "
+                             f"is committed; got section {options.section}, profile {options.profile}, {options.mode}")
         try:
-            running.result()
-            return None
-        except KeyboardInterrupt:
-            while True:  # the running cell ends with KeyboardInterrupt; a kernel that is just starting may miss it
-                if client.km is not None and client.km.has_kernel:
-                    asyncio.run(client.km.interrupt_kernel())
-                if wait([running], timeout=3).done:
-                    raise
-        except (CellExecutionError, DeadKernelError) as error:
-            return str(error)
-        finally:
-            bar.close()
-            save_text(destination, nbformat.writes(notebook) + "\n")
+            notebook = nbformat.read(NOTEBOOK, as_version=4)
+        except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+            raise ValueError(f"{NOTEBOOK.name}: expected the notebook beside smai_nn/, could not read it ({error})")
+        if options.section:
+            notebook = select(notebook, options.section)
+        if not options.folder and not options.list:
+            options.folder = RunFolder.create("-".join(filter(None, (options.profile, options.section)))).path
+    except ValueError as error:
+        parser.error(str(error))
+    return options, notebook
 
 
 def main(arguments=None):
     """Parse the command line, run, report; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m smai_nn", description="Run assignment3.ipynb headless.")
-    parser.add_argument("--profile", choices=tuple(PROFILES), default=os.environ.get("SMAI_PROFILE") or "full",
-                        help="full: all grids and seeds (default); quick: a look in a minute or two")
-    parser.add_argument("--section", metavar="N", help="the set-up cell and this section alone, e.g. 1.3")
-    parser.add_argument("--list", action="store_true", help="list the sections and end")
-    parser.add_argument("--in-place", action="store_true",
-                        help="also replace assignment3.ipynb by the executed copy, and runs/submission/ by its runs")
-    options = parser.parse_args(arguments)
-    if options.in_place and options.section:
-        parser.error("--in-place: expected the whole notebook, got one section")
-    try:
-        notebook = nbformat.read(NOTEBOOK, as_version=4)
-    except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        print(f"assignment3.ipynb: expected the notebook beside smai_nn/, could not read it ({error})")
-        return 1
+    sys.stdout = Screen(sys.stdout)
+    options, notebook = read_options(arguments)
     if options.list:
         for number, title in sections_of(notebook)[0].items():
             print(f"{number:8}{title}")
         return 0
-    if options.section:
-        try:
-            notebook = select(notebook, options.section)
-        except ValueError as error:
-            parser.error(str(error))
+    folder, started = options.folder, time.perf_counter()
+    copy = folder / NOTEBOOK.name
+    shown = copy.relative_to(ROOT).as_posix() if copy.is_relative_to(ROOT) else str(copy)
 
-    folder = RunFolder.create("-".join(filter(None, ("notebook", options.profile, options.section))))
-    started = time.perf_counter()
-    shown = folder.path.relative_to(ROOT).as_posix() if folder.path.is_relative_to(ROOT) else str(folder.path)
-    print(f"Profile {options.profile}; everything goes to {shown}/", flush=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        # The user's own IPython start-up files have no part in this.
-        own = {"SMAI_PROFILE": options.profile, "SMAI_RUNS": str(folder.path), "IPYTHONDIR": scratch}
-        try:
-            error = execute(notebook, folder.path / NOTEBOOK.name, os.environ | own)
-        except KeyboardInterrupt:
-            print(f"Interrupted; what ran so far is in {shown}/{NOTEBOOK.name}")
-            return 130
-    seconds = time.perf_counter() - started
-    if error:
-        print(f"\nFailed after {seconds:.0f} s; the copy with the error is {shown}/{NOTEBOOK.name}\n\n{error}")
-        return 1
-    if options.in_place:
-        save_text(NOTEBOOK, nbformat.writes(notebook) + "\n")
-        print(f"runs/submission/: {collect(folder.path) / 1e6:.1f} MB")
-    print(f"Done in {seconds:.0f} s: {shown}/{NOTEBOOK.name}")
-    return 0
+    def note(status):
+        save_json(folder / "execution.json", {"profile": options.profile, "section": options.section,
+                                              "mode": options.mode, "status": status})
+
+    status, code, message = "failed", 1, ""
+    try:
+        note("running")
+        print(f"Profile {options.profile}, {options.mode}; everything goes to {Path(shown).parent.as_posix()}/")
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+            # The user's own start-up files have no part in this; what killed processes leave is removed at the end.
+            own = {"SMAI_PROFILE": options.profile, "SMAI_RUN": options.mode, "SMAI_RUNS": str(folder),
+                   "IPYTHONDIR": scratch, "PYTHONSTARTUP": "", "TMPDIR": scratch, "TEMP": scratch}
+            error = execute(notebook, copy, os.environ | own)
+        message = f"Failed; the copy with the error is {shown}\n\n{error}"
+        if not error:
+            status, code, message = "completed", 0, f"Done: {shown}"
+            if options.in_place:
+                size = publish(folder, lambda: save_text(NOTEBOOK, nbformat.writes(notebook) + "\n"))
+                message += f"\n{NOTEBOOK.name} and the committed runs, {size / 1e6:.1f} MB, are replaced"
+    except Stopped as stopped:
+        status, code, message = "interrupted", 128 + stopped.args[0], f"Interrupted; what ran so far is in {shown}"
+        mark_interrupted(folder)
+    except (OSError, ValueError) as error:
+        code, message = 1, f"{shown}: could not be written or published ({error})"
+    with contextlib.suppress(OSError):
+        note(status)
+    print(f"\n{message}\n{time.perf_counter() - started:.0f} s")
+    return code
 
 
 if __name__ == "__main__":

@@ -17,14 +17,15 @@ import numpy as np
 from smai_nn import wandb_log
 from smai_nn.checks import require_choice
 from smai_nn.datasets.sources import ROOT
-from smai_nn.files import save_json, to_json
+from smai_nn.files import load_json, save_json, to_json
 from smai_nn.plots.run_figures import run_figures
 from smai_nn.plots.style import encode
 from smai_nn.runs import FINISHED, RunFolder, run_sweep, runs_root
 
 MODES = ("train", "resume", "replay")
 SAVE_SECONDS = 5  # between two writings of a study's rows
-_folders = {}  # identity (see `_identity`) -> folder, of all runs that this execution may take
+DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)  # what reading a damaged folder raises
+_folders = {}  # (experiment's name, setting as JSON) -> (folder, version), of all runs that this execution may take
 
 
 class MissingRunError(ValueError):
@@ -33,47 +34,53 @@ class MissingRunError(ValueError):
 
 def run_mode():
     """Return $SMAI_RUN: "train" (default), "resume" or "replay"."""
-    return require_choice((os.environ.get("SMAI_RUN") or "train").strip(), "SMAI_RUN", MODES)
+    return require_choice(os.environ.get("SMAI_RUN", "").strip() or "train", "SMAI_RUN", MODES)
 
 
 def submission():
     """Return the folder of the committed execution, which a replay reads: $SMAI_SUBMISSION or runs/submission/."""
-    given = os.environ.get("SMAI_SUBMISSION")
-    return Path(given).expanduser() if given else ROOT / "runs" / "submission"
+    given = os.environ.get("SMAI_SUBMISSION", "").strip()
+    return Path(given).expanduser().absolute() if given else ROOT / "runs" / "submission"
 
 
 def begin_execution():
-    """Forget earlier runs; look which there are, if they are to be taken."""
+    """Forget earlier runs; look which there are, if they are to be taken: of two alike the finished one, the newer one.
+
+    Raises MissingRunError for a replay without a committed folder.
+    """
     _folders.clear()
     if run_mode() == "train":
         return
-    for path in sorted((submission() if run_mode() == "replay" else runs_root()).glob("*/settings.json")):
+    root = submission() if run_mode() == "replay" else runs_root()
+    if run_mode() == "replay" and not root.is_dir():
+        raise MissingRunError(f"{root}: expected the committed run folders, found nothing; run without SMAI_RUN=replay")
+    folders = [RunFolder(path.parent) for path in root.glob("*/settings.json")]
+    for folder in sorted(folders, key=lambda folder: (folder.status in FINISHED, folder.name)):
         try:
-            asked = RunFolder(path.parent).settings()
-            _folders[_identity(asked["experiment"], asked["version"], asked["setting"])] = path.parent
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            print(f"{path.parent.name}: damaged, not taken ({error})")
+            asked = folder.settings()
+            _folders[asked["experiment"], _as_text(asked["setting"])] = folder, asked["version"]
+        except DAMAGE as error:
+            print(f"{folder.name}: settings.json is damaged, not taken ({error})")
 
 
 def run_experiments(experiment, settings, description="runs"):
     """Return the results of all settings, in order; what this execution has already is not run again.
 
     A folder fits if experiment, version, setting and data (its sha256; not in a replay) are the same. One that is
-    damaged or not finished is named and its run made anew. A single missing run is made in this process with a bar of
-    its own, several over the cores. Raises MissingRunError, naming the setting, for a run that a replay lacks.
+    damaged or does not fit is named, and its run made anew. A single missing run is made in this process with a bar of
+    its own, several over the cores. In a replay, raises MissingRunError for the first run that is missing.
     """
-    identities = {_identity(experiment.name, experiment.version, dataclasses.asdict(s)): s for s in settings}
-    results = {identity: _read_finished(experiment, s, identity) for identity, s in identities.items()}
-    missing = [identity for identity, result in results.items() if result is None]
-    _refuse_in_replay(description, [identities[identity] for identity in missing])
-    if len(missing) == 1:
-        made = [_run_and_draw(experiment, identities[missing[0]], progress=True)]
-    else:
-        made = run_sweep(functools.partial(_run_and_draw, experiment), [identities[i] for i in missing],
-                         description=description) if missing else []
-    for identity, path in zip(missing, made):
-        _folders[identity], results[identity] = path, experiment.read(path)
-    return [results[_identity(experiment.name, experiment.version, dataclasses.asdict(s))] for s in settings]
+    wanted = {_as_text(dataclasses.asdict(setting)): setting for setting in settings}
+    results = {text: _take(experiment, text, experiment.read, setting) for text, setting in wanted.items()}
+    missing = [text for text, result in results.items() if result is None]
+    if missing:
+        make = functools.partial(_run_and_draw, experiment, progress=len(missing) == 1)
+        made = run_sweep(make, [wanted[text] for text in missing], description=description, progress=len(missing) > 1,
+                         workers=1 if len(missing) == 1 else -1)
+        for text, path in zip(missing, made):
+            _folders[experiment.name, text] = RunFolder(path), experiment.version
+            results[text] = experiment.read(path)
+    return [results[_as_text(dataclasses.asdict(setting))] for setting in settings]
 
 
 def run_experiment(experiment, setting):
@@ -87,26 +94,24 @@ def run_study(study, settings, description=None):
     The folder has plain values in `rows.json`, and all arrays of one name, end to end, in `arrays.npz`. An unfinished
     folder of the same settings is gone on with: its rows are not run again. Raises as `run_experiments`.
     """
-    settings, description = list(settings), description or study.name
-    plain = [dataclasses.asdict(s) for s in settings]
-    identity = _identity(study.name, study.version, plain)
-    results = _rows_so_far(study, settings, identity)
+    settings, plain = list(settings), [dataclasses.asdict(setting) for setting in settings]
+    read = functools.partial(_read_rows, study, settings)
+    results = _take(study, _as_text(plain), read, unfinished=True) or []
     if len(results) == len(settings):
         return results
-    _refuse_in_replay(description, settings[len(results):])
     source = study.find_data() if study.find_data else None
     asked = {"experiment": study.name, "version": study.version, "setting": plain, "data": source and source.record()}
     with RunFolder.recording(study.name, asked) as folder:
         keeper = _Keeper(folder, results)
         try:
-            run_sweep(study.run, settings[len(results):], description=description, keep=keeper.offer)
+            run_sweep(study.run, settings[len(results):], description=description or study.name, keep=keeper.offer)
         finally:
             rows = keeper.save()
-        logged = wandb_log.log_run(folder.path, {k: v for k, v in asked.items() if k != "setting"},
-                                   [{**s, **row} for s, row in zip(plain, rows)], {"runs": len(rows)})
+        logged = wandb_log.log_run(folder.path, {name: value for name, value in asked.items() if name != "setting"},
+                                   [{**setting, **row} for setting, row in zip(plain, rows)], {"runs": len(rows)})
         folder.set_status("completed", runs=len(rows), wandb=logged)
-    _folders[identity] = folder.path
-    return _rows_so_far(study, settings, identity)
+    _folders[study.name, _as_text(plain)] = folder, study.version
+    return read(folder.path)
 
 
 class _Keeper:
@@ -134,66 +139,76 @@ class _Keeper:
         return rows
 
 
-def _rows_so_far(study, settings, identity):
-    """Return the results that the study's folder holds, from the first setting on; none without a folder that fits."""
-    path = _folders.get(identity)
-    if path is None or not _data_fit(study, path, ()):
-        return []
-    folder = RunFolder(path)
-    try:
-        rows = json.loads((path / "rows.json").read_text(encoding="utf-8"))
-        ends, arrays, results = {}, folder.arrays("arrays"), []
-        for setting, row in zip(settings, rows):
-            for name, values in arrays.items():
-                start = ends.get(name, 0)
-                ends[name] = start + row.pop(f"{name}_size")
-                row[name] = values[start:ends[name]]
-            results.append(study.result(setting, **row))
-        return results
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f"{path.name}: damaged, run anew ({error})")
-        return []
+def _read_rows(study, settings, path):
+    """Return the results that a study's folder holds, from the first setting on."""
+    ends, arrays, results = {}, RunFolder(path).arrays("arrays"), []
+    for setting, row in zip(settings, load_json(path / "rows.json")):
+        for name, values in arrays.items():
+            start = ends.get(name, 0)
+            ends[name] = start + row.pop(f"{name}_size")
+            row[name] = values[start:ends[name]]
+        results.append(study.result(setting, **row))
+    return results
 
 
 def _run_and_draw(experiment, setting, progress=False):
     """Make one run, save the figures that belong into its folder, and return the folder's path."""
     path = experiment.run(setting, progress=progress)
-    for name, figure in run_figures(experiment.read(path)).items():
-        RunFolder(path).save_picture(name, *encode(figure))
+    _draw(path, experiment.read(path))
     return path
 
 
-def _read_finished(experiment, setting, identity):
-    """Return the result of a finished run that fits, or None."""
-    path = _folders.get(identity)
-    if path is None or not _data_fit(experiment, path, (setting,)):
-        return None
-    if (status := RunFolder(path).status) not in FINISHED:
-        print(f"{path.name}: {status}, run anew")
-        return None
-    try:
-        return experiment.read(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f"{path.name}: damaged, run anew ({error})")
-        return None
+def _draw(path, result):
+    pictures = {name: encode(figure) for name, figure in run_figures(result).items()}
+    for name, picture in pictures.items():  # all at once, so that an interrupted run has all of them or none
+        RunFolder(path).save_picture(name, *picture)
 
 
-def _data_fit(experiment, path, arguments):
-    """Return whether a folder's data are those that a run would use now; a replay needs no data."""
-    if run_mode() != "resume" or experiment.find_data is None:
-        return True
-    now, then = experiment.find_data(*arguments).record(), RunFolder(path).settings()["data"]
-    if now != then:
-        print(f"{path.name}: run anew, its data were {then}, now they are {now}")
-    return now == then
+def _take(experiment, text, read, *settings, unfinished=False):
+    """Return the result of a run that is there and fits, or None. In a replay, raises MissingRunError instead."""
+    folder, version = _folders.get((experiment.name, text), (None, None))
+    if folder is None:
+        problem = f"{experiment.name}: no run folder for {text[:300]}{_nearest(experiment, text)}"
+    elif not (problem := _misfit(experiment, folder, version, settings, unfinished)):
+        try:
+            result = read(folder.path)
+            if run_mode() == "resume" and not any(folder.path.glob("*.png")):
+                _draw(folder.path, result)  # the run was interrupted before they were drawn
+            return result
+        except DAMAGE as error:
+            problem = f"{folder.name}: damaged, {type(error).__name__}: {error}"
+    if run_mode() == "replay":
+        raise MissingRunError(f"{problem}. A replay needs every run whole in {submission().name}/; without "
+                              "SMAI_RUN=replay all are trained")
+    if folder is not None:
+        print(f"{problem}; run anew")
+    return None
 
 
-def _identity(name, version, setting):
-    """Return a text that is the same for two runs exactly if they were asked for the same."""
-    return json.dumps([name, version, json.loads(to_json(setting))], sort_keys=True)
+def _misfit(experiment, folder, version, settings, unfinished):
+    """Return why a folder of the same setting cannot be taken, a sentence, or None."""
+    if version != experiment.version:
+        return f"{folder.name}: expected version {experiment.version} of {experiment.name}, got {version}"
+    if folder.status not in FINISHED and not (unfinished and run_mode() == "resume"):
+        return f"{folder.name}: its status is {folder.status}"
+    if run_mode() == "resume" and experiment.find_data is not None:
+        now, then = experiment.find_data(*settings).record(), folder.settings()["data"]
+        if now["sha256"] != then["sha256"]:
+            return f"{folder.name}: its data were {then}, now they are {now}"
+    return None
 
 
-def _refuse_in_replay(description, missing):
-    if missing and run_mode() == "replay":
-        raise MissingRunError(f"{description}: expected all its runs in {submission().name}/, found none that fits for "
-                              f"{missing[0]}; run the notebook anew, without SMAI_RUN=replay")
+def _nearest(experiment, text):
+    """Return, for an error's text, what is different in the folder of this experiment that comes nearest to a setting."""
+    setting, found = json.loads(text), []
+    for (name, other), (folder, _) in _folders.items():
+        if name == experiment.name and isinstance(setting, dict):
+            other = json.loads(other)
+            found.append(({key: value for key, value in other.items() if value != setting.get(key)}, folder.name))
+    difference, name = min(found, key=lambda pair: len(pair[0]), default=(None, None))
+    return f"; the nearest is {name} with {difference}" if found else ""
+
+
+def _as_text(setting):
+    """Return a text that is the same for two settings exactly if they are."""
+    return json.dumps(json.loads(to_json(setting)), sort_keys=True)

@@ -12,6 +12,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import numpy as np
 from IPython.display import Image, Markdown, display, update_display
 from threadpoolctl import threadpool_limits
 
@@ -21,7 +22,7 @@ from smai_nn.execution import begin_execution, run_mode, submission
 from smai_nn.files import load_json, save_json
 from smai_nn.plots.style import audit, encode
 from smai_nn.profiles import current_profile
-from smai_nn.runs import DEFAULT_USERNAME, RunFolder, runs_root, username, versions
+from smai_nn.runs import DEFAULT_USERNAME, NUMPY_DEFAULT, RunFolder, runs_root, username, versions
 
 FACTS = {}  # all facts recorded so far, by name
 SCOREBOARD = "scoreboard"  # the display that the first page holds a place for
@@ -40,6 +41,7 @@ def start():
             "claims.made": 0, "claims.hold": 0, **{f"data.{name}": text for name, text in sources}})
     # One BLAS thread here too: these networks are small, and the bits then equal those of a sweep.
     threadpool_limits(limits=1)
+    np.seterr(**NUMPY_DEFAULT)
     if run_mode() == "replay":
         banner(f"Loaded, not trained: all results are read from {_relative(submission())}/, and times are those recorded "
                "there.")

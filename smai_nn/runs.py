@@ -17,10 +17,13 @@ import contextlib
 import dataclasses
 import datetime
 import functools
+import multiprocessing
 import os
 import platform
 import re
+import signal
 import sys
+import threading
 import time
 import uuid
 import warnings
@@ -29,7 +32,6 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from joblib.externals.loky import get_reusable_executor
 from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
@@ -39,6 +41,11 @@ from smai_nn.files import load_json, load_npz, save_json, save_npz, write_atomic
 
 DEFAULT_USERNAME = "smai.student"
 FINISHED = ("completed", "diverged")  # the states of a folder from which a result can be read
+UNFINISHED = ("running", "damaged")  # the states that a killed process leaves
+NAME_LENGTH = 24  # of a run folder's name after its timestamp: Windows' paths end at 260 characters
+PATIENCE = 4  # seconds that interrupted workers have to write what they have
+NUMPY_DEFAULT = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}  # whatever numpy.seterr said
+_stopping = threading.Event()  # set in a worker that has been interrupted: it begins no further run
 MOST_ROWS = 25  # of a training run in W&B's record: a row takes about 420 bytes and 0.4 ms
 
 
@@ -88,9 +95,9 @@ def username():
 
 
 def runs_root():
-    """Return the folder that run folders go into: $SMAI_RUNS or runs/ beside the package."""
-    given = os.environ.get("SMAI_RUNS")
-    return Path(given).expanduser() if given else ROOT / "runs"
+    """Return the folder that run folders go into, an absolute path: $SMAI_RUNS or runs/ beside the package."""
+    given = os.environ.get("SMAI_RUNS", "").strip()
+    return Path(given).expanduser().absolute() if given else ROOT / "runs"
 
 
 @functools.cache  # they do not change while a process lives
@@ -116,18 +123,21 @@ class RunFolder:
         """Make a new folder <timestamp>-<suffix>[-name] under `root` (default: runs_root()).
 
         The name is made safe and short. Folders never collide, however many processes start in the same second:
-        mkdir fails for one that exists, and then another suffix is drawn.
+        mkdir fails for one that exists, and then another suffix is drawn. Raises ValueError where none can be made.
         """
         root = Path(root or runs_root())
-        root.mkdir(parents=True, exist_ok=True)
-        name = re.sub(r"[^A-Za-z0-9.=+]+", "-", name).strip("-.")[:32]
+        name = re.sub(r"[^A-Za-z0-9.=+]+", "-", name).strip("-.")[:NAME_LENGTH].rstrip("-.")
         while True:
             stamp = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+            path = root / "-".join(filter(None, (stamp, name)))
             try:
-                (path := root / "-".join(filter(None, (stamp, name)))).mkdir()
+                root.mkdir(parents=True, exist_ok=True)
+                path.mkdir()
                 return cls(path)
-            except FileExistsError:
-                continue
+            except OSError as error:
+                if not path.exists():
+                    raise ValueError(f"{root}: expected a folder in which run folders can be made, got "
+                                     f"{error.strerror}; set SMAI_RUNS to such a folder") from error
 
     @classmethod
     @contextlib.contextmanager
@@ -136,18 +146,19 @@ class RunFolder:
 
         If the block ends in an error, the status says so: "interrupted" for Ctrl-C, else "failed" with the error.
         """
-        folder = cls.create(name)
-        save_json(folder.path / "settings.json", {**settings, "versions": versions()})
-        folder.set_status("running")
-        try:
-            yield folder
-        except KeyboardInterrupt:
-            if folder.status == "running":
-                folder.set_status("interrupted")
-            raise
-        except Exception as error:
-            folder.set_status("failed", error=f"{type(error).__name__}: {error}")
-            raise
+        with heeding_one_interrupt():
+            folder = cls.create(name)
+            try:
+                save_json(folder.path / "settings.json", {**settings, "versions": versions()})
+                folder.set_status("running")
+                yield folder
+            except KeyboardInterrupt:
+                if folder.status in UNFINISHED:
+                    folder.set_status("interrupted")
+                raise
+            except Exception as error:
+                folder.set_status("failed", error=f"{type(error).__name__}: {error}")
+                raise
 
     @property
     def name(self):
@@ -175,11 +186,13 @@ class RunFolder:
 
         After an interrupted training all is kept, with the status "interrupted", and KeyboardInterrupt raised again.
         """
-        save_npz(self.path / "history.npz", history.series(), compressed=True)
+        self.save_arrays("history", **{name: values.astype(np.float32) for name, values in history.series().items()})
         if model is not None:
             model.save_to(self.path / "parameters.npz")
-        interrupted = history.stop_reason == "interrupted"
         figures = {**history.summary(), **figures}
+        interrupted = history.stop_reason == "interrupted"
+        if interrupted:  # at once: W&B may take longer than it is given
+            self.set_status("interrupted", **figures)
         logged = wandb_log.log_run(self.path, self.settings(), _wandb_rows(history), figures)
         self.set_status("interrupted" if interrupted else status, **figures, wandb=logged)
         if interrupted:
@@ -213,6 +226,39 @@ def _wandb_rows(history):
              "accuracy": history.epoch_accuracy[i]} for i in chosen]
 
 
+class _Interrupt:
+    """A handler of SIGINT: the first one raises KeyboardInterrupt, after `prepare()`, and all further are ignored."""
+
+    def __init__(self, prepare, outer):
+        self.prepare, self.outer = prepare, outer
+
+    def __call__(self, number, frame):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        handler = self
+        while isinstance(handler, _Interrupt):
+            handler.prepare()
+            handler = handler.outer
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def heeding_one_interrupt(prepare=lambda: None):
+    """Let only the first Ctrl-C interrupt the `with` block: what it then writes is not interrupted again.
+
+    `prepare()` is called before KeyboardInterrupt is raised. After a nested block, the outer one heeds no further.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which alone may say what signals do
+        yield
+        return
+    outer = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, _Interrupt(prepare, outer))
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN or not isinstance(outer, _Interrupt):
+            signal.signal(signal.SIGINT, outer)
+
+
 def run_sweep(function, settings, *, workers=-1, description="runs", progress=True, keep=None):
     """Return [function(s) for s in settings], computed over `workers` processes (-1: all cores).
 
@@ -221,37 +267,57 @@ def run_sweep(function, settings, *, workers=-1, description="runs", progress=Tr
     cores and change the last bits. It also has this package's environment variables of this moment, which say where its
     folder goes. `keep`, if given, is called with the list of results so far whenever one has come. An error in a run
     ends the sweep with that error and the setting that raised it; the folders of finished runs stay. So it is with
-    Ctrl-C: no worker is left behind, and no folder that still says "running". The same call runs on a cluster:
-    `with joblib.parallel_config(backend="dask"): run_sweep(...)`. Raises ValueError for no settings.
+    Ctrl-C: the runs in work have PATIENCE seconds to write what they have, then no worker is left behind, and no folder
+    that still says "running". The same call runs on a cluster: `with joblib.parallel_config(backend="dask"):
+    run_sweep(...)`. Raises ValueError for no settings.
     """
     settings = list(settings)
     if not settings:
         raise ValueError(f"{description}: expected at least one setting to run, got none")
-    variables, started = _package_variables(), time.time()
+    variables, known, done = _package_variables(), set(runs_root().glob("*")), []
     jobs = (joblib.delayed(_run_one)(function, setting, variables) for setting in settings)
-    results = joblib.Parallel(n_jobs=workers, return_as="generator", batch_size="auto")(jobs)
-    with warnings.catch_warnings():
-        # A worker that has grown by 300 MB, by a data set say, is replaced once its run is done; nothing is lost.
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
-        done = []
-        try:
+    try:
+        with heeding_one_interrupt(lambda: _interrupt_workers(known)), warnings.catch_warnings():
+            # A worker that has grown by 300 MB, by a data set say, is replaced once its run is done; nothing is lost.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
+            results = joblib.Parallel(n_jobs=workers, return_as="generator", batch_size="auto")(jobs)
             for result in tqdm(results, total=len(settings), desc=description, file=sys.stdout, disable=not progress,
                                ncols=100):
                 done.append(result)
                 if keep is not None:
                     keep(done)
-            return done
-        except KeyboardInterrupt:
-            get_reusable_executor().shutdown(wait=True, kill_workers=True)
-            _mark_interrupted(started)
-            raise
+        return done
+    except KeyboardInterrupt:
+        for worker in _workers():
+            worker.kill()
+            worker.join()
+        mark_interrupted(runs_root(), known)
+        raise
 
 
-def _mark_interrupted(since):
-    """Give the status "interrupted" to the folders that killed workers have left "running" since then."""
-    for path in runs_root().glob("*/metrics.json"):
-        if path.stat().st_mtime >= since - 1 and RunFolder(path.parent).status == "running":
-            RunFolder(path.parent).set_status("interrupted")
+def unfinished_folders(root, known=()):
+    """Return the RunFolders in `root`, but those in `known`, of runs that are in work or were killed."""
+    folders = [RunFolder(path.parent) for path in root.glob("*/settings.json") if path.parent not in known]
+    return [folder for folder in folders if folder.status in UNFINISHED]
+
+
+def mark_interrupted(root, known=()):
+    """Give the status "interrupted" to the folders in `root`, but those in `known`, that killed processes have left."""
+    for folder in unfinished_folders(root, known):
+        folder.set_status("interrupted")
+
+
+def _workers():
+    return [child for child in multiprocessing.active_children() if child.name.startswith("Loky")]
+
+
+def _interrupt_workers(known):
+    """Tell the workers to stop, and wait until no run that they have begun is in work, at most PATIENCE seconds."""
+    workers, deadline = _workers(), time.monotonic() + PATIENCE
+    for worker in workers:
+        os.kill(worker.pid, signal.SIGINT)  # on Windows, which has no such signal, this ends them at once
+    while workers and unfinished_folders(runs_root(), known) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _package_variables():
@@ -264,8 +330,12 @@ def _run_one(function, setting, variables):
     for name in _package_variables().keys() - variables.keys():
         del os.environ[name]
     os.environ.update(variables)
+    if multiprocessing.parent_process() and threading.current_thread() is threading.main_thread():
+        if _stopping.is_set():
+            raise KeyboardInterrupt
+        signal.signal(signal.SIGINT, lambda *_: _stopping.set())  # between two runs
     try:
-        with _threadpools().limit(limits=1):
+        with heeding_one_interrupt(_stopping.set), _threadpools().limit(limits=1), np.errstate(**NUMPY_DEFAULT):
             return function(setting)
     except Exception as error:
         error.add_note(f"in the run with the settings {setting!r}")
