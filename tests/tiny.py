@@ -2,22 +2,24 @@
 
 import dataclasses
 import os
+import signal
 import time
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
-from smai_nn import History
+from smai_nn import Adam, History, ReLU, Sigmoid, TrainConfig, Trainer
+from smai_nn.model import build_network
 from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
 
 
 @dataclasses.dataclass(frozen=True)
 class TinySetting:
-    """What is squared, in how many steps, and how long each step takes."""
+    """What is squared, and in how many steps."""
 
     number: int
     steps: int = 2
-    pause: float = 0.0  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,15 +42,20 @@ class TinyRow:
     process: int
 
 
+def take_time():
+    """Wait $SMAI_TINY_PAUSE seconds, 0 by default: what takes long in one execution need not in the next."""
+    time.sleep(float(os.environ.get("SMAI_TINY_PAUSE") or 0))
+
+
 def run_tiny(setting, progress=False):
     """Square a number as a training run would: interrupted, it writes what it has."""
     history = History(4, 4)
     with RunFolder.recording(f"tiny-{setting.number}", TINY.described(setting)) as folder:
         try:
             for _ in range(setting.steps):
-                time.sleep(setting.pause)
-                for series in (history.iteration_loss, history.epoch_loss, history.epoch_accuracy, history.epoch_seconds):
-                    series.append(0.5)
+                for name in History.SERIES:
+                    getattr(history, name).append(0.5)
+                take_time()
             history.stop_reason = "max_epochs"
         except KeyboardInterrupt:
             history.stop_reason = "interrupted"
@@ -65,10 +72,52 @@ def read_tiny(folder):
 
 
 def run_row(setting):
-    """Square a number, with no folder of its own."""
-    time.sleep(setting.pause)
+    """Square a number, with no folder of its own; $SMAI_TINY_FAULT is one that fails."""
+    take_time()
+    if os.environ.get("SMAI_TINY_FAULT") == str(setting.number):
+        raise ValueError(f"{setting.number} cannot be squared today")
     return TinyRow(setting, setting.number ** 2, np.full(setting.number, setting.number), os.getpid())
 
 
 TINY = Experiment("tiny", 1, run_tiny, read_tiny)
 TINY_STUDY = Study("tinies", 1, run_row, TinyRow)
+X = np.random.default_rng(0).random((300, 2), dtype=np.float32)
+Y = (X[:, :1] > X[:, 1:]).astype(np.float32)
+KEPT = []
+
+
+def train(seed):
+    """Train a small network and return its parameters."""
+    initial, shuffle = np.random.default_rng(seed).spawn(2)
+    model = build_network([2, 64, 64, 1], ReLU, Sigmoid, loss="bce", optimizer=Adam(0.01), rng=initial)
+    Trainer(model, TrainConfig(batch_size=100, max_epochs=3), rng=shuffle).fit(X, Y)
+    return model.parameters.copy()
+
+
+def blas_threads(_):
+    return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+
+def overflow(_):
+    return float(np.float32(1e38) * np.float32(1e38))
+
+
+def fail_at_three(number):
+    if number == 3:
+        raise ValueError("three")
+    return number
+
+
+def grow(number):
+    """Keep a data set of 360 MB in the process from the second run on."""
+    time.sleep(0.6)
+    if number > 1 and not KEPT:
+        KEPT.append(np.ones(45_000_000))
+    return number
+
+
+def sleep_through(number):
+    """Be a run that no SIGINT ends."""
+    with RunFolder.recording("stubborn", {}):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        time.sleep(60)

@@ -1,0 +1,306 @@
+"""Sweeps over the cores, interrupts, and what an execution takes from run folders: training, resume, replay."""
+
+import dataclasses
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from joblib.externals.loky import get_reusable_executor
+from tiny import TINY, TINY_STUDY, TinySetting, blas_threads, fail_at_three, grow, overflow, run_tiny, sleep_through, train
+
+from smai_nn import execution, runs
+from smai_nn.execution import MissingRunError, begin_execution, run_experiment, run_experiments, run_mode, run_study
+from smai_nn.runs import RunFolder, run_sweep, runs_root
+
+SETTINGS = [TinySetting(number) for number in (3, 1, 2)]
+
+
+@pytest.fixture(autouse=True)
+def fresh_execution():
+    """Every test begins an execution of its own."""
+    begin_execution()
+
+
+def resume(monkeypatch):
+    """Begin the execution again, as --resume does."""
+    monkeypatch.setenv("SMAI_RUN", "resume")
+    begin_execution()
+
+
+def replay(monkeypatch):
+    """Take the runs so far for the committed ones, and begin a replay with a place of its own."""
+    shutil.copytree(runs_root(), runs_root().with_name("committed"))
+    for name, value in (("SUBMISSION", runs_root().with_name("committed")), ("RUN", "replay"),
+                        ("RUNS", runs_root().with_name("replay"))):
+        monkeypatch.setenv(f"SMAI_{name}", str(value))
+    begin_execution()
+
+
+def statuses():
+    return {folder.name.split("-", 3)[3]: RunFolder(folder).status for folder in runs_root().iterdir()}
+
+
+# Sweeps
+
+def test_results_are_bit_identical_for_any_number_of_workers():
+    alone, together = (run_sweep(train, range(4), workers=n, progress=False) for n in (1, 2))
+    assert np.array_equal(alone, together)
+    assert len({parameters.tobytes() for parameters in alone}) == 4
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_run_has_one_blas_thread(workers):
+    assert run_sweep(blas_threads, range(3), workers=workers, progress=False) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_has_the_callers_variables_of_this_moment(workers, monkeypatch):
+    for value in ("first", "second", None):
+        if value is None:
+            monkeypatch.delenv("SMAI_RUNS")
+        else:
+            monkeypatch.setenv("SMAI_RUNS", value)
+        found = run_sweep(os.environ.get, ["SMAI_RUNS", "SMAI_USERNAME"] * 2, workers=workers, progress=False)
+        assert found == [value, None] * 2
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_what_numpys_errors_were_set_to_does_not_matter():
+    with np.errstate(all="raise"):
+        assert run_sweep(overflow, [0], workers=1, progress=False) == [np.inf]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failing_run_says_which_settings_it_had(workers):
+    with pytest.raises(ValueError, match="three") as caught:
+        run_sweep(fail_at_three, [1, 3], workers=workers, progress=False)
+    assert "settings 3" in "".join(getattr(caught.value, "__notes__", [])) + str(caught.value.__cause__)
+
+
+def test_results_come_in_the_order_of_the_settings_with_one_progress_bar(capsys):
+    assert run_sweep(fail_at_three, [5, 1, 4], workers=2, description="tries") == [5, 1, 4]
+    assert "tries: 100%" in capsys.readouterr().out
+
+
+def test_no_settings_are_refused():
+    with pytest.raises(ValueError, match="at least one setting"):
+        run_sweep(fail_at_three, [])
+
+
+def test_the_same_call_runs_on_a_dask_cluster():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        with distributed.Client(cluster), joblib.parallel_config(backend="dask"):
+            on_cluster = run_sweep(train, range(2), progress=False)
+    assert np.array_equal(on_cluster, run_sweep(train, range(2), workers=1, progress=False))
+
+
+def test_workers_that_keep_data_sets_lose_nothing_and_raise_no_warning():
+    get_reusable_executor().shutdown(wait=True)
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        assert run_sweep(grow, range(8), workers=2, progress=False) == list(range(8))
+    get_reusable_executor().shutdown(wait=True)
+    assert [str(warning.message) for warning in shown] == []
+
+
+# Ctrl-C
+
+def interrupt_when(ready, times=1):
+    """Send this process SIGINT, as Ctrl-C does, once `ready()`; and again, as an impatient user does."""
+    def act():
+        while not ready():
+            time.sleep(0.02)
+        for _ in range(times):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+
+    threading.Thread(target=act, daemon=True).start()
+
+
+def begun(count, kind):
+    return lambda: len(list(runs_root().glob(f"*-{kind}*/metrics.json"))) >= count
+
+
+def test_interrupted_workers_write_what_they_have_and_are_gone(monkeypatch):
+    monkeypatch.setenv("SMAI_TINY_PAUSE", "0.05")
+    interrupt_when(begun(2, "tiny"), times=3)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(run_tiny, [TinySetting(number, steps=1000) for number in range(8)], workers=2, progress=False)
+    assert multiprocessing.active_children() == []
+    assert set(statuses().values()) == {"interrupted"} and len(statuses()) == 2
+    for folder in map(RunFolder, runs_root().iterdir()):
+        assert 0 < folder.metrics()["epochs"] == len(folder.arrays("history")["epoch_loss"]) < 1000
+    monkeypatch.setenv("SMAI_TINY_PAUSE", "0")
+    assert len(run_sweep(run_tiny, SETTINGS, workers=2, progress=False)) == 3  # and the next sweep has new workers
+
+
+def test_a_run_that_does_not_stop_is_killed_and_its_folder_marked(monkeypatch):
+    monkeypatch.setattr(runs, "PATIENCE", 0.3)
+    interrupt_when(begun(2, "stubborn"))
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(sleep_through, range(2), workers=2, progress=False)
+    assert multiprocessing.active_children() == [] and statuses() == {"stubborn": "interrupted"}
+
+
+def test_a_run_in_this_process_is_written_however_often_it_is_interrupted(monkeypatch):
+    monkeypatch.setenv("SMAI_TINY_PAUSE", "0.02")
+    write = RunFolder.save_arrays
+    monkeypatch.setattr(RunFolder, "save_arrays", lambda *a, **k: (time.sleep(0.3), write(*a, **k)))
+    interrupt_when(begun(1, "tiny"), times=5)
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(TINY, TinySetting(3, steps=1000))
+    assert statuses() == {"tiny-3": "interrupted"} and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+# Executions
+
+def test_a_run_that_this_execution_has_is_not_made_again():
+    first = run_experiments(TINY, SETTINGS[:2])
+    again = run_experiments(TINY, [*SETTINGS, SETTINGS[0]])
+    assert [result.square for result in again] == [9, 1, 4, 9]
+    assert [result.folder for result in again[:2]] == [result.folder for result in first]
+    assert len(list(runs_root().iterdir())) == 3
+
+
+def test_resume_names_what_it_cannot_take_and_makes_only_that_anew(monkeypatch, capsys):
+    before = {result.setting.number: result for result in run_experiments(TINY, SETTINGS)}
+    (before[1].folder / "history.npz").write_bytes(b"PK truncated")
+    RunFolder(before[2].folder).set_status("running")
+    (runs_root() / "strange").mkdir()
+    (runs_root() / "strange" / "settings.json").write_text("{")
+    resume(monkeypatch)
+    after = {result.setting.number: result for result in run_experiments(TINY, SETTINGS)}
+    assert after[3].folder == before[3].folder
+    assert {after[1].folder, after[2].folder}.isdisjoint(r.folder for r in before.values())
+    shown = capsys.readouterr().out
+    assert f"{before[1].folder.name}: damaged" in shown and f"{before[2].folder.name}: its status is running" in shown
+    assert "strange: settings.json is damaged" in shown
+
+
+@pytest.mark.parametrize("change, why", [({"version": 2}, "expected version 2 of tiny, got 1"),
+                                         ({"find_data": lambda setting: DataNow("new")}, "its data were")])
+def test_resume_makes_anew_what_came_of_another_version_or_other_data(change, why, monkeypatch, capsys):
+    experiment = dataclasses.replace(TINY, find_data=lambda setting: DataNow("old"))
+    folder = Path(run_experiment(experiment, SETTINGS[0]).folder)
+    settings = RunFolder(folder).settings()
+    runs.save_json(folder / "settings.json", {**settings, "data": DataNow("old").record()})
+    resume(monkeypatch)
+    assert run_experiment(experiment, SETTINGS[0]).folder == folder
+    assert run_experiment(dataclasses.replace(experiment, **change), SETTINGS[0]).folder != folder
+    assert f"{folder.name}: {why}" in capsys.readouterr().out
+
+
+@dataclasses.dataclass
+class DataNow:
+    """A data source that has moved, with these contents."""
+
+    sha256: str
+
+    def record(self):
+        """Return what a run keeps of it."""
+        return {"file": f"place {time.perf_counter()}", "sha256": self.sha256}
+
+
+def test_resume_prefers_a_finished_run_to_a_later_interrupted_one(monkeypatch):
+    folder = run_experiment(TINY, SETTINGS[0]).folder
+    later = folder.with_name(f"29991231-235959-ffff-{folder.name}")
+    shutil.copytree(folder, later)
+    RunFolder(later).set_status("interrupted")
+    resume(monkeypatch)
+    assert run_experiment(TINY, SETTINGS[0]).folder == folder
+
+
+def test_resume_draws_the_figures_that_an_interrupted_run_lacks(monkeypatch):
+    folder = run_experiment(TINY, SETTINGS[0]).folder
+    monkeypatch.setattr(execution, "run_figures", lambda result: {"loss": result.square})
+    monkeypatch.setattr(execution, "encode", lambda figure: (b"%d" % figure, "png"))
+    resume(monkeypatch)
+    run_experiment(TINY, SETTINGS[0])
+    assert (folder / "loss-smai.student.png").read_bytes() == b"9"
+
+
+def refuse(*_, **__):
+    """Be a run, or a search for data, that a replay must not begin."""
+    raise AssertionError("a replay trains nothing and looks for no data")
+
+
+def test_replay_takes_all_from_the_committed_folders_without_training(monkeypatch):
+    before = run_experiments(TINY, SETTINGS)
+    rows = run_study(TINY_STUDY, SETTINGS)
+    replay(monkeypatch)
+    committed = dataclasses.replace(TINY, run=refuse, find_data=refuse)
+    after = run_experiments(committed, SETTINGS)
+    assert [r.square for r in after] == [r.square for r in before]
+    assert {r.folder.parent.name for r in after} == {"committed"}
+    again = run_study(dataclasses.replace(TINY_STUDY, run=refuse, find_data=refuse), SETTINGS)
+    assert [row.process for row in again] == [row.process for row in rows]
+    assert not runs_root().exists()
+
+
+@pytest.mark.parametrize("experiment, setting, why", [
+    (TINY, TinySetting(3, steps=5), r"no run folder for .*; the nearest is \S+-tiny-3 with {'steps': 2}"),
+    (dataclasses.replace(TINY, version=2), SETTINGS[0], r"\S+-tiny-3: expected version 2 of tiny, got 1"),
+    (TINY, SETTINGS[1], r"\S+-tiny-1: damaged")])
+def test_replay_stops_at_a_folder_that_does_not_fit_and_names_it(experiment, setting, why, monkeypatch):
+    run_experiments(TINY, SETTINGS)
+    replay(monkeypatch)
+    (damaged,) = runs_root().with_name("committed").glob("*-tiny-1")
+    (damaged / "history.npz").unlink()
+    with pytest.raises(MissingRunError, match=why):
+        run_experiment(experiment, setting)
+
+
+def test_replay_without_committed_folders_says_so(monkeypatch):
+    monkeypatch.setenv("SMAI_RUN", "replay")
+    monkeypatch.setenv("SMAI_SUBMISSION", "nowhere")
+    with pytest.raises(MissingRunError, match="nowhere: expected the committed run folders, found nothing"):
+        begin_execution()
+
+
+def test_run_mode_is_one_of_three(monkeypatch):
+    assert run_mode() == "train"
+    monkeypatch.setenv("SMAI_RUN", " replay ")
+    assert run_mode() == "replay"
+    monkeypatch.setenv("SMAI_RUN", "again")
+    with pytest.raises(ValueError, match="SMAI_RUN: expected one of 'train', 'resume', 'replay', got 'again'"):
+        run_mode()
+
+
+# Studies
+
+def test_a_study_keeps_values_and_arrays_of_all_runs_in_one_folder():
+    rows = run_study(TINY_STUDY, SETTINGS)
+    assert [(row.square, row.copies.tolist()) for row in rows] == [(9, [3, 3, 3]), (1, [1]), (4, [2, 2])]
+    (folder,) = map(RunFolder, runs_root().iterdir())
+    assert folder.metrics() == {"status": "completed", "runs": 3, "wandb": "disabled"}
+    assert [row.process for row in run_study(TINY_STUDY, SETTINGS)] == [row.process for row in rows]
+
+
+def test_an_unfinished_study_goes_on_after_its_last_row(monkeypatch):
+    monkeypatch.setenv("SMAI_TINY_FAULT", "9")
+    monkeypatch.setenv("SMAI_TINY_PAUSE", "0.05")
+    settings = [TinySetting(number) for number in range(10)]
+    with pytest.raises(ValueError, match="9 cannot be squared"):
+        run_study(TINY_STUDY, settings)
+    assert statuses() == {"tinies": "failed"}
+    monkeypatch.setenv("SMAI_TINY_FAULT", "0")  # which has been squared already
+    resume(monkeypatch)
+    assert [row.square for row in run_study(TINY_STUDY, settings)] == [number ** 2 for number in range(10)]
+
+
+def test_a_study_writes_its_rows_while_it_runs(monkeypatch):
+    monkeypatch.setattr(execution, "SAVE_SECONDS", 0)
+    seen = []
+    save = execution._Keeper.save
+    monkeypatch.setattr(execution._Keeper, "save", lambda keeper: seen.append(len(keeper.new)) or save(keeper))
+    run_study(TINY_STUDY, SETTINGS)
+    assert seen == [1, 2, 3, 3]
