@@ -1,148 +1,174 @@
-"""Run folders, W&B, and what is recorded of a run."""
+"""Run folders, and W&B's record of them."""
 
 import builtins
-import datetime
 import json
+import os
+import socket
 import subprocess
 import sys
-import time
 import warnings
 from pathlib import Path
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from tiny import TinySetting, run_tiny
 
-from smai_nn import MSE, Adam, Callback, Linear, Model, ReLU, Tanh, TrainConfig, wandb_log
-from smai_nn.experiments.border import BorderSetting, run_border, run_missing, vary
-from smai_nn.experiments.recording import train_and_save
-from smai_nn.runs import RunFolder, runs_root, username
+from smai_nn import Adam, History, Linear, Model, Tanh, wandb_log
+from smai_nn.runs import (MOST_ROWS, NAME_LENGTH, RunFolder, _wandb_rows, restore_setting, runs_root, unfinished_folders,
+                          username)
 
 ROOT = Path(__file__).parents[1]
-X = np.random.default_rng(0).random((20, 2))
-Y = X[:, :1] * X[:, 1:]
 
 
-def small_model(learning_rate=0.01):
-    rng = np.random.default_rng(1)
-    return Model([Linear(2, 4, Tanh, rng=rng), Linear(4, 1, Tanh, rng=rng)], MSE(), Adam(learning_rate))
+# Folders
 
-
-def record(model=None, callbacks=(), **changes):
-    config = TrainConfig(batch_size=8, max_epochs=3, **changes)
-    return train_and_save(model or small_model(), config, X, Y, rng=np.random.default_rng(7), name="small",
-                          settings={"seed": 7}, callbacks=callbacks)
-
-
-def test_dozens_of_processes_get_folders_of_their_own(tmp_path):
-    code = f"from smai_nn.runs import RunFolder; [print(RunFolder.create('x', r'{tmp_path}').name) for _ in range(5)]"
-    processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT) for _ in range(24)]
+def test_processes_that_start_in_the_same_second_get_folders_of_their_own(tmp_path):
+    code = f"from smai_nn.runs import RunFolder; [print(RunFolder.create('x', r'{tmp_path}').name) for _ in range(20)]"
+    processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT) for _ in range(2)]
     names = [name for process in processes for name in process.communicate()[0].decode().split()]
-    assert len(names) == len(set(names)) == 120
-    assert {path.name for path in tmp_path.iterdir()} == set(names)
+    assert len(set(names)) == 40 == len(list(tmp_path.iterdir()))
 
 
 def test_a_name_that_exists_is_never_taken_again(tmp_path, monkeypatch):
-    draws = iter(["aaaaaa", "aaaaaa", "bbbbbb"])
+    draws = iter(["aaaa", "aaaa", "bbbb"] * 2)
     monkeypatch.setattr("smai_nn.runs.uuid.uuid4", lambda: type("U", (), {"hex": next(draws)}))
-    clock = Mock(now=lambda: datetime.datetime(2025, 1, 1))
-    monkeypatch.setattr("smai_nn.runs.datetime", Mock(datetime=clock))
-    assert RunFolder.create(root=tmp_path).name == "20250101-000000-aaaaaa"
-    assert RunFolder.create(root=tmp_path).name == "20250101-000000-bbbbbb"
+    names = [RunFolder.create(root=tmp_path).name for _ in range(2)]
+    assert [name[-4:] for name in names] in (["aaaa", "bbbb"], ["aaaa", "aaaa"])  # the second after midnight, so to speak
 
 
-@pytest.mark.parametrize("name", ["a/b", "../up", "with space", "x" * 101])
-def test_names_that_are_no_folder_names_are_refused(name):
-    with pytest.raises(ValueError, match="run name"):
-        RunFolder.create(name)
+@pytest.mark.parametrize("name, folder", [
+    ("my cat.jpg", "my-cat.jpg"), (r"C:\pictures\cat", "C-pictures-cat"), ("../up", "up"), ("", ""), ("宿題", ""),
+    ("2-" + "-".join(["128"] * 24), "2-128-128-128-128-128-12"), ("abcdefghijklmnopqrstuvw. b", "abcdefghijklmnopqrstuvw")])
+def test_a_name_is_made_safe_and_short_and_refuses_nothing(name, folder):
+    path = RunFolder.create(name).path
+    assert path.name[20:].lstrip("-") == folder and path.is_dir()
 
 
-def test_run_folder_holds_everything_that_the_run_was():
-    model = small_model()
-    folder, history = record(model)
-    assert folder.path.parent == runs_root() and folder.name.endswith("-small")
-    assert {p.name for p in folder.path.iterdir()} == {
-        "settings.json", "history.npz", "metrics.json", "parameters.npz", "loss-smai.student.png"}
+def test_the_longest_path_below_the_project_has_fewer_than_120_characters():
+    stamp, longest = "20250101-000000-aaaa", "x" * NAME_LENGTH
+    made = [f"runs/{stamp}-quick-1.3.2/{stamp}-{longest}/{file}" for file in
+            ("reconstruction-smai.student.png", ".reconstruction-abcdefgh.part", "run-12345678.wandb")]
+    committed = [path.relative_to(ROOT).as_posix() for path in (ROOT / "runs" / "submission").rglob("*")]
+    assert max(map(len, made + committed)) < 120
 
-    settings = folder.settings()
-    assert settings["seed"] == 7 and settings["training"]["batch_size"] == 8
-    assert settings["optimizer"] == {
-        "name": "Adam", "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-    assert settings["versions"]["numpy"] == np.__version__
 
+@pytest.mark.parametrize("place", ["a file", "below a file"])
+def test_a_place_that_cannot_be_written_is_named_with_the_remedy(place, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SMAI_RUNS", str(tmp_path / ("file" if place == "a file" else "file/runs")))
+    with pytest.raises(ValueError, match="file.*: expected a folder in which run folders can be made, got .*; set SMAI_RUNS"):
+        RunFolder.create()
+
+
+def test_the_place_of_runs_may_be_relative_or_in_the_home(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for given, expected in ((" some/runs ", tmp_path / "some" / "runs"), ("~/runs", tmp_path / "home" / "runs"),
+                            ("", ROOT / "runs")):
+        monkeypatch.setenv("SMAI_RUNS", given)
+        assert runs_root() == expected
+
+
+def test_a_folder_holds_everything_that_the_run_was():
+    model = Model([Linear(2, 1, Tanh, rng=np.random.default_rng(0))], "mse", Adam(0.1))
+    history = History(4, 2, [0.3, 0.1, 0.2, 0.1], [0.2, 0.15], [float("nan")] * 2, [0.1, 0.1], 4, 0.2, "max_epochs", "7")
+    with RunFolder.recording("small", {"experiment": "small", "setting": {"widths": (2, 1)}}) as folder:
+        assert folder.status == "running" and unfinished_folders(runs_root())[0].name == folder.name
+        folder.save_arrays("map", truth=np.eye(2, dtype=np.uint8))
+        folder.finish(history, {"map_loss": np.float32(0.5), "worst": float("inf")}, model=model)
+    assert {name for name, _ in folder.listing()} == {"settings.json", "history.npz", "parameters.npz", "map.npz",
+                                                      "metrics.json"}
+    assert folder.settings()["setting"] == {"widths": [2, 1]} and folder.settings()["versions"]["numpy"] == np.__version__
     metrics = folder.metrics()
-    assert metrics["status"] == "completed" and metrics["stop_reason"] == "max_epochs"
-    assert metrics["samples"] == 60 and metrics["updates"] == 9 and metrics["parameter_count"] == 17
-    assert metrics["final_loss"] == history.epoch_loss[-1]
-
-    series = folder.history()
-    assert np.array_equal(series["iteration_loss"], history.iteration_loss)
-    assert series["iteration_samples"].tolist() == [8, 16, 20, 28, 36, 40, 48, 56, 60]
-
-    other = small_model()
+    assert metrics["status"] == folder.status == "completed" and metrics["wandb"] == "disabled"
+    assert (metrics["map_loss"], metrics["worst"], metrics["samples"]) == (0.5, None, 8)
+    again = History.restore(folder.arrays("history"), metrics)
+    assert again.iteration_loss == pytest.approx(history.iteration_loss, rel=1e-6) and again.seed == "7"
+    assert folder.arrays("map")["truth"].tolist() == [[1, 0], [0, 1]]
+    other = Model([Linear(2, 1, Tanh, rng=np.random.default_rng(1))], "mse", Adam(0.1))
     other.load_from(folder.path / "parameters.npz")
     assert np.array_equal(other.parameters, model.parameters)
 
 
-def test_interrupted_run_is_saved_and_marked():
-    class Interrupt(Callback):
-        def on_epoch_end(self, trainer):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        record(callbacks=[Interrupt()])
-    (path,) = runs_root().iterdir()
-    metrics = RunFolder(path).metrics()
-    assert metrics["status"] == "interrupted" and metrics["epochs"] == 1
-    small_model().load_from(path / "parameters.npz")
+@pytest.mark.parametrize("error, status", [(KeyboardInterrupt, "interrupted"), (ZeroDivisionError("by 0"), "failed")])
+def test_a_run_that_ends_in_an_error_is_marked(error, status):
+    with pytest.raises((KeyboardInterrupt, ZeroDivisionError)), RunFolder.recording("bad", {}) as folder:
+        raise error
+    assert folder.status == status and folder.metrics().get("error") in (None, "ZeroDivisionError: by 0")
 
 
-def test_failed_run_is_marked_with_its_error():
-    model = Model([Linear(2, 4, ReLU, rng=np.random.default_rng(1)), Linear(4, 1, Tanh, rng=np.random.default_rng(1))],
-                  "mse", Adam(0.1))
-    model.layers[0].weights[...] = 1e200  # overflows in the first product with itself
-    model.layers[1].activation = ReLU()
-    model.layers[1].weights[...] = 1e200
-    with pytest.raises(ValueError, match="epoch 0, batch 0, learning rate 0.1"):
-        record(model)
-    (path,) = runs_root().iterdir()
-    metrics = RunFolder(path).metrics()
-    assert metrics["status"] == "failed" and "learning rate 0.1" in metrics["error"]
+def test_an_interrupt_after_the_end_leaves_a_run_completed():
+    with pytest.raises(KeyboardInterrupt), RunFolder.recording("late", {}) as folder:
+        folder.set_status("completed")
+        raise KeyboardInterrupt
+    assert folder.status == "completed"
 
 
-def test_border_run_records_seed_data_source_and_map():
-    result = run_border(BorderSetting(hidden=(4,), max_epochs=2, seed=3))
-    folder = RunFolder(runs_root() / result.folder)
-    assert folder.settings()["seed"] == 3
-    assert folder.settings()["data"]["file"] == "data/border.png"
-    assert folder.metrics()["map_accuracy"] == result.accuracy
-    assert (folder.path / "map-smai.student.png").is_file()
+def test_a_setting_comes_back_with_its_tuples():
+    assert restore_setting(TinySetting, {"number": [1, [2]], "steps": 3}) == TinySetting((1, (2,)), 3)
 
 
-def test_same_setting_gives_the_same_bits_and_another_seed_others():
-    first, again, other = (run_border(BorderSetting(hidden=(4,), max_epochs=2, seed=seed)) for seed in (3, 3, 4))
-    assert np.array_equal(first.history.iteration_loss, again.history.iteration_loss)
-    assert not np.array_equal(first.history.iteration_loss, other.history.iteration_loss)
+def test_json_files_are_strict_and_hold_no_absolute_path():
+    for path in run_tiny(TinySetting(3)).glob("*.json"):
+        assert json.loads(path.read_text(), parse_constant=pytest.fail) and str(ROOT) not in path.read_text()
 
 
-def test_wandb_keeps_config_history_and_summary_offline(monkeypatch):
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    folder, _ = record()
-    assert folder.metrics()["wandb"] == "offline"
-    (log,) = folder.path.glob("wandb/offline-run-*/run-*.wandb")
-    expected = (b"batch_size", b"epoch_loss", b"parameter_count", b"final_loss")
-    deadline = time.monotonic() + 30  # W&B's own process writes the file in its own time
-    while not all(text in log.read_bytes() for text in expected) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert [text for text in expected if text not in log.read_bytes()] == []
+def test_username_comes_from_one_setting(monkeypatch):
+    assert username() == "smai.student"
+    monkeypatch.setenv("SMAI_USERNAME", "ada.l")
+    assert RunFolder.create().save_picture("loss", b"picture").name == "loss-ada.l.png"
+    monkeypatch.setenv("SMAI_USERNAME", "ada/../l")
+    with pytest.raises(ValueError, match="SMAI_USERNAME"):
+        username()
 
 
-def test_wandb_online_without_an_account_stays_offline(monkeypatch):
-    import types
-    monkeypatch.setenv("WANDB_MODE", "online")
-    assert wandb_log._mode(types.SimpleNamespace(api=types.SimpleNamespace(api_key=None))) == "offline"
-    assert wandb_log._mode(types.SimpleNamespace(api=types.SimpleNamespace(api_key="k" * 40))) == "online"
+# W&B
+
+HOSTILE = {"WANDB_MODE": "OFFLINE", "WANDB_PROJECT": r"a/b\c", "WANDB_ENTITY": "#", "WANDB_RUN_ID": "left over",
+           "WANDB_SERVICE": "3-1-unix-/nowhere", "WANDB_DIR": "/proc/nothing", "WANDB_CACHE_DIR": "/proc/nothing",
+           "WANDB_SILENT": "perhaps", "WANDB_CONSOLE": "loud", "WANDB_API_KEY": "a blank", "WANDB_RESUME": "must"}
+RECORD = """
+import os
+from tiny import TinySetting, run_tiny
+before = dict(os.environ)
+for number in (3, 4):
+    run_tiny(TinySetting(number))
+assert dict(os.environ) == before
+"""
+
+
+def test_the_record_depends_on_nothing_in_the_environment(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "HOME"} | HOSTILE
+    environment |= {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    (tmp_path / "here").mkdir()
+    done = subprocess.run([sys.executable, "-c", RECORD], cwd=tmp_path / "here", env=environment, text=True,
+                          capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "") and not list((tmp_path / "here").iterdir())
+    folders = [RunFolder(path) for path in runs_root().iterdir()]
+    records = [record for folder in folders for record in folder.path.glob("run-*.wandb")]
+    assert [folder.metrics()["wandb"] for folder in folders] == ["offline"] * 2
+    assert len({record.name for record in records}) == 2
+    for text in (b"steps", b"samples", b"square", b"epoch"):  # of the setting, the history and the summary
+        assert text in records[0].read_bytes()
+
+
+def test_online_without_a_network_the_process_goes_offline_for_good_and_keeps_the_record(monkeypatch):
+    monkeypatch.setattr(wandb_log, "INIT_TIMEOUT", 1)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        for name, value in (("MODE", "online"), ("API_KEY", "a" * 40 + " "),
+                            ("BASE_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")):
+            monkeypatch.setenv(f"WANDB_{name}", value)
+        folder = RunFolder(run_tiny(TinySetting(3)))
+    assert folder.metrics()["wandb"] == os.environ["WANDB_MODE"] == "offline"
+    assert len(list(folder.path.glob("run-*.wandb"))) == 1
+
+
+@pytest.mark.parametrize("mode", ["disabled", " OFF "])
+def test_wandb_can_be_switched_off(mode, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", mode)
+    folder = RunFolder(run_tiny(TinySetting(3)))
+    assert folder.metrics()["wandb"] == "disabled" and not list(folder.path.glob("*.wandb"))
 
 
 @pytest.mark.parametrize("failure", ["missing", "broken"])
@@ -165,10 +191,16 @@ def test_training_goes_on_with_one_warning_when_wandb_fails(monkeypatch, failure
         monkeypatch.setattr("wandb.init", broken)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        folders = [record()[0] for _ in range(2)]
-    assert [folder.metrics()["wandb"] for folder in folders] == ["failed", "failed"]
-    assert all(folder.metrics()["status"] == "completed" for folder in folders)
+        metrics = [RunFolder(run_tiny(TinySetting(number))).metrics() for number in range(2)]
+    assert [(m["status"], m["wandb"]) for m in metrics] == [("completed", "failed")] * 2
     assert sum("training goes on" in str(w.message) for w in caught) == 1
+
+
+def test_a_record_has_few_rows_the_last_epoch_among_them():
+    history = History(10, 5, epoch_loss=[0.5] * 500, epoch_accuracy=[float("nan")] * 500)
+    rows = _wandb_rows(history)
+    assert len(rows) == MOST_ROWS and rows[-1]["epoch"] == 500 and rows[0]["samples"] == 10
+    assert _wandb_rows(History(10, 5)) == []
 
 
 @pytest.mark.parametrize("error", ["ConnectionResetError('lost')", "SystemExit(-9)"])
@@ -187,33 +219,3 @@ wandb_log._leave_quietly(fake)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "torn down\n", "")
-
-
-def test_wandb_disabled_writes_nothing():
-    folder, _ = record()
-    assert folder.metrics()["wandb"] == "disabled" and not (folder.path / "wandb").exists()
-
-
-def test_json_files_are_plain_and_hold_no_absolute_path():
-    folder, _ = record()
-    for path in folder.path.glob("*.json"):
-        text = path.read_text()
-        assert json.loads(text) and str(ROOT) not in text
-
-
-def test_username_comes_from_one_setting(monkeypatch):
-    assert username() == "smai.student"
-    monkeypatch.setenv("SMAI_USERNAME", "ada.l")
-    assert username() == "ada.l"
-    assert (record()[0].path / "loss-ada.l.png").is_file()
-    monkeypatch.setenv("SMAI_USERNAME", "ada/../l")
-    with pytest.raises(ValueError, match="SMAI_USERNAME"):
-        username()
-
-
-def test_what_has_been_run_is_not_run_again():
-    made = [run_border(BorderSetting(hidden=(4,), max_epochs=1, seed=1))]
-    settings = vary(BorderSetting(hidden=(4,), max_epochs=1), seeds=(0, 1))
-    results = run_missing(settings, made, "some")
-    assert [r.setting for r in results] == settings and results[1] is made[0] and len(list(runs_root().iterdir())) == 2
-    assert run_missing(settings, results, "none") == results and len(list(runs_root().iterdir())) == 2

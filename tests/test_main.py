@@ -1,0 +1,262 @@
+"""The headless runner, on tiny notebooks: what it starts, keeps, prints and returns."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from smai_nn import __main__ as runner
+from smai_nn import submission
+from smai_nn.__main__ import find_execution, main, sections_of, select
+from smai_nn.files import load_json, save_json
+from smai_nn.runs import RunFolder, runs_root
+from smai_nn.submission import publish
+
+ROOT = Path(__file__).parents[1]
+SWEEP = """
+from smai_nn.execution import begin_execution, run_experiments
+from tiny import TINY, TinySetting
+begin_execution()
+print([result.square for result in run_experiments(TINY, [TinySetting(n, steps=30) for n in range(4)])])
+"""
+START = """
+import sys
+from pathlib import Path
+from smai_nn import __main__ as runner
+runner.NOTEBOOK = Path(sys.argv[1])
+sys.exit(runner.main(sys.argv[2:]))
+"""
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """A function that makes the runner's notebook: code cells, and Markdown cells where a source begins with #."""
+    monkeypatch.setattr(runner, "NOTEBOOK", tmp_path / "assignment3.ipynb")
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # which main() wraps
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests"))
+
+    def make(*sources):
+        markdown, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+        cells = [(markdown if source.startswith("#") else code)(source) for source in sources]
+        for cell in cells[1:]:
+            if cell.cell_type == "code":
+                cell.update(execution_count=9, outputs=[nbformat.v4.new_output("stream", text="committed before")])
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), runner.NOTEBOOK)
+
+    return make
+
+
+def start(*arguments, **options):
+    """Start the runner as a process of its own, on the test's notebook."""
+    return subprocess.Popen([sys.executable, "-c", START, str(runner.NOTEBOOK), *arguments], cwd=ROOT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+
+
+def only_execution():
+    """Return the one folder that the runner has made."""
+    (path,) = runs_root().glob("*/execution.json")
+    return path.parent
+
+
+def text_of(path):
+    """Return all text outputs of a notebook."""
+    return "\n".join(str(output.get("text", "")) for cell in nbformat.read(path, as_version=4).cells
+                     for output in cell.get("outputs", []))
+
+
+def test_list_names_the_sections(notebook, capsys):
+    notebook("# 1 One", "## 1.1 Half", "# No number", "## 2.1. Two")
+    assert main(["--list"]) == 0 and not runs_root().exists()
+    assert capsys.readouterr().out == "1       One\n1.1     Half\n2.1     Two\n"
+
+
+def test_a_section_keeps_set_up_and_what_is_below_it():
+    def chosen(tags):
+        markdown, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+        cells = [code("set-up", metadata={"tags": tags}), markdown("## 1 One"), code("one"), markdown("## 1.1 Half"),
+                 code("half"), markdown("## 11 Eleven"), code("eleven")]
+        kept = select(nbformat.v4.new_notebook(cells=cells), "1")
+        assert set(sections_of(kept)[0]) == {"1", "1.1"}
+        return [cell.source for cell in kept.cells if cell.cell_type == "code"]
+
+    assert chosen(["setup"]) == chosen([]) == ["set-up", "one", "half"]
+
+
+@pytest.mark.parametrize("arguments, variables, why", [
+    (["--section", "9.9"], {}, "section 9.9: expected one of 1"),
+    (["--profile", "fast"], {}, "invalid choice: 'fast'"),
+    ([], {"SMAI_PROFILE": "fast"}, "SMAI_PROFILE: expected one of 'full', 'quick', got 'fast'"),
+    ([], {"SMAI_RUN": "again"}, "SMAI_RUN: expected one of"),
+    ([], {"SMAI_RUNS": __file__}, "set SMAI_RUNS to such a folder"),
+    ([], {"SMAI_RUNS": "/proc/nothing"}, "set SMAI_RUNS to such a folder"),
+    (["--resume"], {}, "expected an unfinished execution"),
+    (["--resume", "nowhere"], {}, "expected the folder of an execution"),
+    (["--resume", "--replay"], {}, "expected it without --resume"),
+    (["--in-place", "--profile", "quick"], {}, "profile quick"),
+    (["--in-place", "--section", "1"], {}, "section 1"),
+    (["--in-place", "--replay"], {}, "replay")])
+def test_what_cannot_be_carried_out_is_a_usage_error(arguments, variables, why, notebook, monkeypatch, capsys):
+    notebook("# 1 One")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert why in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_failing_cell_is_shown_and_the_copy_holds_only_what_ran(notebook, monkeypatch, capsys, tmp_path):
+    (tmp_path / "startup.py").write_text("print('start-up')\nimport numpy; numpy.seterr(all='raise')")
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "startup.py"))
+    notebook("import sys, os; print(sys.executable, os.environ['SMAI_PROFILE'])", "# 7 Broken", "1 / 0", "print('after')")
+    monkeypatch.setenv("SMAI_PROFILE", " quick ")
+    assert main([]) == 1
+    shown = capsys.readouterr().out
+    assert "ZeroDivisionError" in shown and "1 / 0" in shown and "7 Broken" in shown
+    assert text_of(only_execution() / "assignment3.ipynb").strip() == f"{sys.executable} quick"
+    assert load_json(only_execution() / "execution.json")["status"] == "failed"
+
+
+def test_a_kernel_that_dies_leaves_the_copy(notebook, capsys):
+    notebook("print('before')", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert main([]) == 1 and "Kernel died" in capsys.readouterr().out
+    assert text_of(only_execution() / "assignment3.ipynb") == "before\n"
+
+
+def test_a_copy_that_cannot_be_written_is_said_with_its_path(notebook, monkeypatch, capsys):
+    def full(path, text):
+        raise OSError(28, "No space left on device", str(path))
+
+    notebook("# 1 One")
+    monkeypatch.setattr(runner, "save_text", full)
+    assert main([]) == 1
+    assert re.search(r"could not be written .*No space left on device: '\S+assignment3.ipynb'", capsys.readouterr().out)
+
+
+def test_a_reader_that_has_gone_and_a_small_code_page_change_nothing(notebook):
+    notebook("print('σ')", "## 3 宿題", "print('done')")
+    process = start(env={**os.environ, "PYTHONIOENCODING": "cp1252"})
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert text_of(only_execution() / "assignment3.ipynb") == "σ\n\ndone\n"
+
+
+def processes_marked(mark):
+    """Return the command lines of processes that have the environment variable MARK=mark."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"MARK={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append((folder / "cmdline").read_bytes())
+        except OSError:
+            pass
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_what_ran_and_resume_goes_on_from_there(number, notebook, monkeypatch, tmp_path):
+    monkeypatch.setenv("SMAI_TINY_PAUSE", "0.05")
+    monkeypatch.setenv("MARK", tmp_path.as_posix())
+    notebook("print('before')", "# 5 Sweep", SWEEP, "print('after')")
+    process = start("--profile", "quick")
+    while not list(runs_root().glob("*/*-tiny-2")):  # of four on two cores: one run has ended, others are in work
+        time.sleep(0.05)
+        assert process.poll() is None
+    process.send_signal(number)
+    shown = process.communicate(timeout=60)[0]
+    assert process.returncode == 128 + number and "Interrupted; what ran so far is in" in shown
+    assert "Traceback" not in shown and processes_marked(tmp_path.as_posix()) == []
+    execution = only_execution()
+    kept = text_of(execution / "assignment3.ipynb")
+    assert "before" in kept and "after" not in kept and "committed before" not in kept
+    finished = {path.parent for path in execution.glob("*/metrics.json") if "completed" in path.read_text()}
+    assert finished and all(RunFolder(p).status in ("completed", "interrupted") for p in execution.glob("*-tiny-*"))
+
+    monkeypatch.setenv("SMAI_TINY_PAUSE", "0")
+    assert main(["--profile", "quick", "--resume"]) == 0
+    assert only_execution() == execution and "[0, 1, 4, 9]" in text_of(execution / "assignment3.ipynb")
+    completed = {path.parent for path in execution.glob("*/metrics.json") if "completed" in path.read_text()}
+    assert finished < completed and len(completed) == 4
+
+
+def test_resume_takes_the_newest_unfinished_execution_of_the_profile(tmp_path):
+    for name, profile, status in (("1", "full", "interrupted"), ("2", "full", "running"), ("3", "full", "completed"),
+                                  ("4", "quick", "failed")):
+        save_json(runs_root() / name / "execution.json", {"profile": profile, "section": None, "status": status})
+    assert find_execution("", "full", None) == (runs_root() / "2", "full", None)
+    assert find_execution("", "quick", None)[0].name == "4"
+    assert find_execution(str(runs_root() / "3"), "quick", None) == (runs_root() / "3", "full", None)
+
+
+def test_the_file_itself_can_be_started_from_anywhere(tmp_path):
+    done = subprocess.run([sys.executable, str(ROOT / "smai_nn" / "__main__.py"), "--list"], cwd=tmp_path, text=True,
+                          capture_output=True)
+    assert done.returncode == 0 and "1.1 " in done.stdout
+
+
+def test_an_older_python_is_told_so_before_anything_is_imported(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 10, 0))
+    monkeypatch.setattr(sys, "version", "3.10.0 (main)")
+    text = (ROOT / "smai_nn" / "__init__.py").read_text()
+    with pytest.raises(SystemExit, match="expected Python 3.11 or newer, got 3.10.0"):
+        exec(compile(text, "__init__", "exec"), {})
+
+
+# What is committed
+
+@pytest.fixture
+def execution(tmp_path, monkeypatch):
+    """A folder as an execution leaves it, and an older one that is committed, in $SMAI_SUBMISSION."""
+    monkeypatch.setenv("SMAI_SUBMISSION", str(tmp_path / "submission"))
+    save_json(tmp_path / "submission" / "old" / "metrics.json", {"status": "completed"})
+    folder = tmp_path / "execution"
+    for name, status in (("a", "completed"), ("b", "diverged"), ("c", "interrupted")):
+        save_json(folder / name / "metrics.json", {"status": status})
+        (folder / name / "frames.npz").write_bytes(bytes(100))
+    for name in ("results.json", "figures/1.1-mask.png", "a/run-1.wandb", "assignment3.ipynb", "execution.json"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("{}")
+    return folder
+
+
+def committed(tmp_path):
+    return {path.relative_to(tmp_path / "submission").as_posix() for path in (tmp_path / "submission").rglob("*.*")}
+
+
+def test_results_figures_and_finished_runs_replace_what_was_committed(execution, tmp_path):
+    size = publish(execution, lambda: None)
+    assert committed(tmp_path) == {"results.json", "figures/1.1-mask.png", "a/run-1.wandb", "a/metrics.json",
+                                   "b/metrics.json"}
+    assert size == sum(path.stat().st_size for path in (tmp_path / "submission").rglob("*.*"))
+    assert {path.name for path in tmp_path.iterdir()} == {"submission", "execution"}
+
+
+@pytest.mark.parametrize("fault, why", [("large", "expected at most 0 MB to commit, got 0.0 MB"),
+                                        ("no results", "found no results.json"), ("full disk", "no space")])
+def test_what_was_committed_stays_if_anything_fails(fault, why, execution, tmp_path, monkeypatch):
+    def write_notebook():
+        raise OSError("no space")
+
+    if fault == "large":
+        monkeypatch.setattr(submission, "LIMIT", 10)
+    if fault == "no results":
+        (execution / "results.json").unlink()
+    with pytest.raises((ValueError, OSError), match=why):
+        publish(execution, write_notebook)
+    assert committed(tmp_path) == {"old/metrics.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"submission", "execution"}
+
+
+def test_in_place_replaces_the_notebook(notebook, monkeypatch, tmp_path):
+    monkeypatch.setenv("SMAI_SUBMISSION", str(tmp_path / "submission"))
+    notebook("from smai_nn.notebook import record", "x = record({'a.b': 1})")
+    assert main(["--in-place"]) == 0
+    assert "committed before" not in text_of(runner.NOTEBOOK)
+    assert load_json(tmp_path / "submission" / "results.json") == {"a.b": 1}
