@@ -10,6 +10,7 @@ import time
 import warnings
 from pathlib import Path
 
+import distributed
 import joblib
 import numpy as np
 import pytest
@@ -96,7 +97,6 @@ def test_no_settings_are_refused():
 
 
 def test_the_same_call_runs_on_a_dask_cluster():
-    distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         with distributed.Client(cluster), joblib.parallel_config(backend="dask"):
             on_cluster = run_sweep(train, range(2), progress=False)
