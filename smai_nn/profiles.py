@@ -34,6 +34,17 @@ class BorderProfile:
 
 
 @dataclasses.dataclass(frozen=True)
+class DigitProfile:
+    """Section 3.1."""
+
+    epochs: dict  # bottleneck -> epochs, the longest run first: the others share the other core
+    training_samples: int | None  # None: all
+    trials: dict  # optimizer -> learning rates that are tried
+    trial_epochs: int
+    trial_samples: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Profile:
     """Grids, seeds and caps of all experiments, section by section."""
 
@@ -41,6 +52,7 @@ class Profile:
     note: str  # for the set-up table
     xor: XorProfile
     border: BorderProfile
+    digits: DigitProfile
 
 
 FULL = Profile(
@@ -49,14 +61,18 @@ FULL = Profile(
                gradient_seeds=(0, 1, 2, 3, 4)),
     BorderProfile(seeds=(0, 1, 2), max_epochs=500, longer_epochs=100, grid_depths=(1, 2, 3), grid_widths=(8, 32, 64),
                   activations=("relu", "tanh", "sigmoid"), depths=(1, 2, 3, 4, 5, 6), widths=(4, 8, 16, 32, 64, 128),
-                  learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4, 16)))
+                  learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4, 16)),
+    DigitProfile(epochs={32: 17, 8: 8, 2: 8}, training_samples=None, trial_epochs=2, trial_samples=10_000,
+                 trials={"sgd": (3.0, 10.0, 30.0), "momentum": (1.0, 3.0, 10.0), "adam": (0.001, 0.003, 0.01)}))
 
 QUICK = Profile(
     "quick", "quick: the same code on smaller grids, fewer epochs and samples, for a quick look",
     XorProfile(seeds=(0, 1), widths=(2, 8), pairs=((8, 4), (4, 8)), gradient_seeds=(0,)),
     BorderProfile(seeds=(0, 1), max_epochs=30, longer_epochs=40, grid_depths=(1, 2), grid_widths=(8, 32),
                   activations=("relu", "tanh", "sigmoid"), depths=(1, 3), widths=(8, 32),
-                  learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4)))
+                  learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4)),
+    DigitProfile(epochs={32: 6, 8: 3, 2: 3}, training_samples=4000, trial_epochs=2, trial_samples=2000,
+                 trials={"sgd": (10.0,), "momentum": (1.0,), "adam": (0.003,)}))
 
 PROFILES = {profile.name: profile for profile in (FULL, QUICK)}
 

@@ -1,139 +1,222 @@
-"""Section 3.1: autoencoders that compress the digits of MNIST, and PCA beside them."""
+"""Section 3.1: autoencoders that compress the digits of MNIST; PCA and the mean digit beside them; three optimizers.
+
+In: a DigitSetting. Out: a run folder, and the DigitResult that is read from it. Two studies of small runs have a folder
+each: DIGIT_BASELINES and OPTIMIZER_TRIALS. What figures show of MNIST is in the folders.
+"""
 
 import dataclasses
 import functools
+from pathlib import Path
 
 import numpy as np
 
-from smai_nn.activations import ACTIVATIONS
+from smai_nn.activations import ACTIVATIONS, Sigmoid
 from smai_nn.autoencoder import MLPAutoencoder
+from smai_nn.baselines import fit_pca, pca_reconstruct
 from smai_nn.checks import require_choice
 from smai_nn.datasets.mnist import SIZE, load_mnist
-from smai_nn.experiments.recording import train_and_save
-from smai_nn.optim import Adam
-from smai_nn.pca import fit_pca, pca_reconstruct
-from smai_nn.plots.autoencoders import plot_mosaic
-from smai_nn.trainer import Callback, History, TrainConfig
+from smai_nn.metrics import squared_errors
+from smai_nn.optim import OPTIMIZERS
+from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
+from smai_nn.trainer import Callback, History, TrainConfig, Trainer
+
+HELD_OUT_STEP = 5  # every fifth test digit is looked at after each epoch, all of them at the end
+# Hinton and Salakhutdinov 2006: test error of 784-1000-500-250-30 after pretraining, summed over the pixels of a digit.
+LITERATURE_BOTTLENECK, LITERATURE_MSE = 30, 3.00 / SIZE ** 2
 
 
 @dataclasses.dataclass(frozen=True)
 class DigitSetting:
     """Settings of one autoencoder of digits; a sweep states only what differs."""
 
-    hidden: tuple = (384, 128)  # widths of the encoder's hidden layers; the decoder has them in reverse
+    hidden: tuple = (256, 128)  # widths of the encoder's hidden layers; the decoder has them in reverse
     bottleneck: int = 32
-    activation: str = "tanh"  # of the hidden layers
-    output_activation: str = "sigmoid"  # intensities lie in [0, 1]
-    learning_rate: float = 0.003  # of Adam, falling to 0 along a cosine
+    activation: str = "tanh"  # of the hidden layers; the output is a sigmoid, as intensities lie in [0, 1]
+    optimizer: str = "adam"
+    learning_rate: float = 0.003  # at the start; it falls to 0 along a cosine
+    beta2: float = 0.98  # of Adam: its mean of squares looks back some 50 updates, not some 1,000 as with 0.999
     batch_size: int = 64
-    max_epochs: int = 12
+    max_epochs: int = 17
     training_samples: int | None = None  # the first so many digits; None: all
     seed: int = 0  # of the initial values and of the shuffling, in separate streams
 
     def __post_init__(self):
         require_choice(self.activation, "activation", tuple(ACTIVATIONS))
-        require_choice(self.output_activation, "output_activation", tuple(ACTIVATIONS))
+        require_choice(self.optimizer, "optimizer", tuple(OPTIMIZERS))
+
+    @property
+    def architecture(self):
+        """All widths, such as "784-256-128-32-128-256-784"."""
+        return "-".join(map(str, (SIZE ** 2, *self.hidden, self.bottleneck, *self.hidden[::-1], SIZE ** 2)))
 
 
 @dataclasses.dataclass(frozen=True)
 class DigitResult:
-    """What one autoencoder came to; both errors are means over all pixels of all digits, with the final parameters."""
+    """What one autoencoder came to; errors are squared, means over pixels and digits, with the final parameters."""
 
     setting: DigitSetting
-    autoencoder: MLPAutoencoder
+    source: str  # where the digits came from
+    is_complete: bool  # the whole of MNIST, and not a part of it
+    test_digits: int
     train_mse: float
     test_mse: float
-    epoch_test_mse: list  # after each epoch
+    held_out_mse: np.ndarray  # (epochs,), of every HELD_OUT_STEP-th test digit after each epoch
+    class_mse: np.ndarray  # (classes,), of the test digits of each class
+    classes: np.ndarray  # (classes,), the digits 0 to 9
+    originals: np.ndarray  # (classes, 28, 28) uint8, the first test digit of each class
+    rebuilt: np.ndarray  # likewise, its reconstruction
     history: History
-    folder: str  # name of the run folder
+    folder: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class BaselineSetting:
+    """PCA of the training digits."""
+
+    components: int  # 0: every digit is replaced by the mean training digit
+    training_samples: int | None = None  # as in DigitSetting
+
+
+@dataclasses.dataclass(frozen=True)
+class BaselineResult:
+    """What PCA came to, as in DigitResult; all test digits are rebuilt."""
+
+    setting: BaselineSetting
+    test_mse: float
+    class_mse: np.ndarray  # (classes,)
+    rebuilt: np.ndarray  # (classes * 784,) uint8, flat, as a study keeps its arrays
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialResult:
+    """What a short training with some optimizer and rate came to."""
+
+    setting: DigitSetting
+    test_mse: float  # of every HELD_OUT_STEP-th test digit
 
 
 class HeldOutLoss(Callback):
-    """Keeps the loss on data that are not trained on, after every epoch, in `losses`."""
+    """Keeps the reconstruction error of digits that are not trained on, after every epoch, in `losses`."""
 
-    def __init__(self, x, y):
-        self.x, self.y, self.losses = x, y, []
+    def __init__(self, x):
+        self.x, self.losses = x, []
 
     def on_epoch_end(self, trainer):
         """Evaluate the model and append the loss."""
-        self.losses.append(trainer.model.evaluate(self.x, self.y))
+        self.losses.append(trainer.model.evaluate(self.x, self.x))
 
 
 @functools.lru_cache(1)
 def digits():
-    """Return load_mnist(), read once in every process."""
+    """Return load_mnist(), read once a process: it takes a second and 0.2 GB."""
     return load_mnist()
 
 
-def build_autoencoder(setting, rng):
-    """Return the MLPAutoencoder of a setting, for pictures of 28x28 px, with its optimizer."""
-    return MLPAutoencoder(SIZE * SIZE, setting.hidden, setting.bottleneck, activation=ACTIVATIONS[setting.activation],
-                          output_activation=ACTIVATIONS[setting.output_activation],
-                          optimizer=Adam(setting.learning_rate), rng=rng)
+def digits_source(setting=None):
+    """Return the DataSource of the digits."""
+    return digits().source
+
+
+def train_autoencoder(setting, x, callbacks=(), progress=False):
+    """Train an autoencoder on rows x (n, 784) with MSE; return (autoencoder, History)."""
+    initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
+    options = {"beta2": setting.beta2} if setting.optimizer == "adam" else {}
+    autoencoder = MLPAutoencoder(x.shape[1], setting.hidden, setting.bottleneck, rng=initial_rng,
+                                 activation=ACTIVATIONS[setting.activation], output_activation=Sigmoid,
+                                 optimizer=OPTIMIZERS[setting.optimizer](setting.learning_rate, **options))
+    config = TrainConfig(setting.batch_size, max_epochs=setting.max_epochs, patience=None,
+                         learning_rate_schedule="cosine", progress=progress)
+    return autoencoder, Trainer(autoencoder, config, rng=shuffle_rng, callbacks=callbacks).fit(x, x)
 
 
 def run_digits(setting, progress=False):
-    """Train one autoencoder on the training digits, keep its run folder, and return a DigitResult."""
+    """Train one autoencoder on the training digits; return the path of its run folder."""
     data = digits()
     x = data.x_train[:setting.training_samples]
-    initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
-    autoencoder = build_autoencoder(setting, initial_rng)
-    model, held_out = autoencoder.model, HeldOutLoss(data.x_test, data.x_test)
-    config = TrainConfig(batch_size=setting.batch_size, max_epochs=setting.max_epochs, patience=None,
-                         learning_rate_schedule="cosine", progress=progress)
-
-    @functools.cache
-    def errors():
-        """Return train and test MSE, computed once."""
-        return {"train_mse": model.evaluate(x, x), "test_mse": model.evaluate(data.x_test, data.x_test)}
-
-    def figures(history):
-        rows = one_of_each(data.y_test)
-        return {"digits": plot_mosaic(
-            [str(digit) for digit in data.y_test[rows]], mosaic_of(data.x_test[rows], autoencoder),
-            f"{autoencoder}, seed {setting.seed}", "digit class")}
-
-    settings = {"experiment": "digits", "data": data.source.record() | {"is_complete": data.is_complete},
-                "seed": setting.seed, "autoencoder": dataclasses.asdict(setting)}
-    folder, history = train_and_save(
-        model, config, x, x, rng=shuffle_rng, name=f"digits-b{setting.bottleneck}-s{setting.seed}", settings=settings,
-        figures=figures, metrics=lambda history: errors() | {"epoch_test_mse": held_out.losses}, callbacks=[held_out])
-    return DigitResult(setting, autoencoder, **errors(), epoch_test_mse=held_out.losses, history=history,
-                       folder=folder.name)
+    held_out = HeldOutLoss(data.x_test[::HELD_OUT_STEP])
+    with RunFolder.recording(f"digits-{setting.bottleneck}", DIGITS.described(setting, data.source)) as folder:
+        autoencoder, history = train_autoencoder(setting, x, [held_out], progress)
+        test_mse, class_mse, rebuilt = summarize(data, autoencoder.reconstruct(data.x_test))
+        folder.save_arrays("digits", classes=np.unique(data.y_test), class_mse=class_mse, rebuilt=rebuilt,
+                           originals=first_of_each(data, data.x_test), held_out_mse=np.float32(held_out.losses))
+        folder.finish(history, {"train_mse": autoencoder.evaluate(x, x), "test_mse": test_mse,
+                                "parameter_count": autoencoder.parameter_count, "source": data.source.label,
+                                "is_complete": data.is_complete, "test_digits": len(data.x_test)})
+    return folder.path
 
 
-def one_of_each(labels):
-    """Return the row of the first example of each class, in the classes' order."""
-    return np.unique(labels, return_index=True)[1]
+def read_digits(folder):
+    """Return the DigitResult of a finished run's folder."""
+    folder = RunFolder(folder)
+    metrics, asked = folder.metrics(), folder.settings()
+    plain = {name: metrics[name] for name in ("source", "is_complete", "test_digits", "train_mse", "test_mse")}
+    return DigitResult(restore_setting(DigitSetting, asked["setting"]), **plain, **folder.arrays("digits"),
+                       history=History.restore(folder.arrays("history"), metrics), folder=folder.path)
 
 
-def mosaic_of(x, autoencoder):
-    """Return rows of pictures for `plot_mosaic`: digits x (n, 784), their reconstructions, the absolute errors."""
-    rebuilt = autoencoder.reconstruct(x)
-    return {name: values.reshape(-1, SIZE, SIZE) for name, values in
-            (("original", x), ("reconstruction", rebuilt), ("absolute error", np.abs(rebuilt - x)))}
+def summarize(data, rebuilt):
+    """Return (MSE, MSE of each class, first_of_each) of the reconstructions (n, 784) of all test digits."""
+    errors = squared_errors(rebuilt, data.x_test)
+    class_mse = np.array([errors[data.y_test == digit].mean() for digit in np.unique(data.y_test)])
+    return float(errors.mean()), class_mse, first_of_each(data, rebuilt)
 
 
-def pca_of_digits(components, training_samples=None):
-    """Return scikit-learn's PCA of the training digits, and {bottleneck: test MSE} for each of `components`."""
+def first_of_each(data, rows):
+    """Return the row of the first test digit of each class, of rows (n, 784) in [0, 1], as uint8 (classes, 28, 28)."""
+    chosen = rows[np.unique(data.y_test, return_index=True)[1]]
+    return np.rint(255 * chosen.clip(0, 1)).astype(np.uint8).reshape(-1, SIZE, SIZE)
+
+
+def run_baseline(setting):
+    """Fit PCA to the training digits and rebuild the test digits; return a BaselineResult."""
     data = digits()
-    pca = fit_pca(data.x_train[:training_samples], max(components))
-    return pca, {k: float(np.mean(np.square(pca_reconstruct(pca, data.x_test, k) - data.x_test), dtype=float))
-                 for k in components}
+    x = data.x_train[:setting.training_samples]
+    pca = fit_pca(x, max(setting.components, 1))
+    test_mse, class_mse, rebuilt = summarize(data, pca_reconstruct(pca, data.x_test, setting.components))
+    return BaselineResult(setting, test_mse, class_mse, rebuilt.ravel())
 
 
-def interpolate(autoencoder, first, second, weights):
-    """Return pictures (len(weights), 784) on the way from `first` to `second`, (784,) each, along a line of latents."""
-    ends = autoencoder.encode(np.stack([first, second]))
-    weights = np.asarray(weights, ends.dtype)[:, None]
-    return autoencoder.decode((1 - weights) * ends[:1] + weights * ends[1:])
+def run_trial(setting):
+    """Train with the optimizer of a setting; return a TrialResult."""
+    data = digits()
+    autoencoder, _ = train_autoencoder(setting, data.x_train[:setting.training_samples])
+    held_out = data.x_test[::HELD_OUT_STEP]
+    return TrialResult(setting, autoencoder.evaluate(held_out, held_out))
 
 
-def neighbour_agreement(points, labels):
-    """Return the share of points, (n, width), whose nearest other point has the same label: 1 is all."""
-    from scipy.spatial import cKDTree  # loaded late: it takes a tenth of a second
+def error_rows(results, baselines):
+    """Return a table's rows, one for each autoencoder, with PCA of as many components beside it."""
+    pca = {b.setting.components: b.test_mse for b in baselines}
+    return [{"bottleneck": r.setting.bottleneck, "network": r.setting.architecture, "epochs": r.history.epochs,
+             "seconds": f"{r.history.seconds:.0f}", "train MSE": f"{r.train_mse:.5f}", "test MSE": f"{r.test_mse:.5f}",
+             "PCA's test MSE": f"{pca[r.setting.bottleneck]:.5f}"} for r in results]
 
-    nearest = cKDTree(points).query(points, k=2)[1]
-    # Of two equal points either may come first.
-    other = np.where(nearest[:, 0] == np.arange(len(points)), nearest[:, 1], nearest[:, 0])
-    return float(np.mean(labels[other] == labels))
+
+def class_rows(results, baselines):
+    """Return a table's rows: the test error of each class, a row for each way to keep a digit."""
+    ways = {f"PCA, {b.setting.components}" if b.setting.components else "mean digit": b for b in baselines}
+    ways |= {f"autoencoder, {r.setting.bottleneck}": r for r in results}
+    return [{"digit": name} | {str(c): f"{mse:.4f}" for c, mse in zip(results[0].classes, way.class_mse)}
+            for name, way in ways.items()]
+
+
+def digit_facts(results, baselines, trials):
+    """Return the section's facts; `results` are the autoencoders', one a bottleneck."""
+    facts = {"mnist.literature.test_mse": LITERATURE_MSE}
+    for result in baselines:
+        kept = result.setting.components
+        facts[f"mnist.pca{kept}.test_mse" if kept else "mnist.mean_digit.test_mse"] = result.test_mse
+    for result in results:
+        kept = result.setting.bottleneck
+        facts |= {f"mnist.bottleneck{kept}.test_mse": result.test_mse,
+                  f"mnist.bottleneck{kept}.gap": result.test_mse / result.train_mse - 1,
+                  f"mnist.bottleneck{kept}.gain": facts[f"mnist.pca{kept}.test_mse"] / result.test_mse}
+    for trial in sorted(trials, key=lambda t: t.test_mse, reverse=True):  # the best rate comes last and stays
+        facts |= {f"mnist.{trial.setting.optimizer}.test_mse": trial.test_mse,
+                  f"mnist.{trial.setting.optimizer}.rate": trial.setting.learning_rate}
+    return facts
+
+
+DIGITS = Experiment("digits", 1, run_digits, read_digits, digits_source)
+DIGIT_BASELINES = Study("digit-baselines", 1, run_baseline, BaselineResult, digits_source)
+OPTIMIZER_TRIALS = Study("digit-optimizers", 1, run_trial, TrialResult, digits_source)

@@ -4,6 +4,8 @@ import functools
 
 from smai_nn.datasets.border import COUNTRIES
 from smai_nn.experiments.border import BorderResult
+from smai_nn.experiments.compression import DigitResult
+from smai_nn.plots.compression import plot_digits
 from smai_nn.plots.curves import plot_loss_against_samples
 from smai_nn.plots.maps import change_map_prediction, plot_map_prediction
 
@@ -25,3 +27,11 @@ def _(result: BorderResult):
         _map_figures[key] = plot_map_prediction(truth, truth, COUNTRIES, title)
     return {"loss": plot_loss_against_samples({setting.label: result.history}, loss_name=f"training loss ({setting.loss})"),
             "map": change_map_prediction(_map_figures[key], truth, result.predicted, title)}
+            "map": plot_map_prediction(result.truth, result.predicted, COUNTRIES, f"{setting.label}, seed {setting.seed}")}
+
+
+@run_figures.register
+def _(result: DigitResult):
+    name, rows = result.setting.architecture, {"original": result.originals, "reconstruction": result.rebuilt}
+    return {"loss": plot_loss_against_samples({name: result.history}, loss_name="training loss (mse)"),
+            "digits": plot_digits(result.classes, rows, f"Test digits through {name}")}
