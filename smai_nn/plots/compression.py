@@ -45,7 +45,7 @@ def plot_epoch_losses(results):
     describe(panel, "Loss of the autoencoders of digits over the epochs", "epoch", MSE)
     kinds = [Line2D([], [], color=BLACK, linestyle=TRAINING, label="training, mean of the epoch"),
              Line2D([], [], color=BLACK, linestyle=TEST, marker=".", label="test, after the epoch")]
-    share_legend(figure, [*panel.get_legend_handles_labels()[0], *kinds], columns=3)
+    share_legend(figure, [*panel.get_legend_handles_labels()[0], *kinds], columns=5)
     return figure
 
 
