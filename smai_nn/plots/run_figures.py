@@ -27,7 +27,6 @@ def _(result: BorderResult):
         _map_figures[key] = plot_map_prediction(truth, truth, COUNTRIES, title)
     return {"loss": plot_loss_against_samples({setting.label: result.history}, loss_name=f"training loss ({setting.loss})"),
             "map": change_map_prediction(_map_figures[key], truth, result.predicted, title)}
-            "map": plot_map_prediction(result.truth, result.predicted, COUNTRIES, f"{setting.label}, seed {setting.seed}")}
 
 
 @run_figures.register
