@@ -1,39 +1,43 @@
-"""Section 2: networks that map features of a pixel's coordinates to its intensity."""
+"""Section 2: networks that map features of a pixel's coordinates to its intensity.
+
+In: a ReconstructionSetting. Out: a run folder with the reconstruction, and the ReconstructionResult that is read from
+it; or, for runs that only compare settings, a row of a study.
+"""
 
 import dataclasses
-import functools
+import re
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
 from smai_nn.activations import ACTIVATIONS, Identity
 from smai_nn.checks import require_choice
-from smai_nn.experiments.recording import train_and_save
-from smai_nn.features import (
-    Modular_Dataloader,
-    get_fourier,
-    get_polynomial,
-    method_label,
-    pixel_coordinates,
-)
-from smai_nn.files import load_npz
+from smai_nn.datasets import sources
+from smai_nn.features import Modular_Dataloader, get_fourier, get_polynomial, method_label, pixel_coordinates
 from smai_nn.metrics import psnr, spectrum
 from smai_nn.model import build_network
 from smai_nn.optim import OPTIMIZERS
-from smai_nn.plots.images import plot_reconstruction
-from smai_nn.trainer import Callback, History, TrainConfig
+from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
+from smai_nn.trainer import Callback, History, TrainConfig, Trainer
 
 # The mappings of section 2.4: (method, order or number of frequencies).
 MAPPINGS = (("Raw", 5), ("Polynomial", 5), ("Polynomial", 15), ("Polynomial", 25),
             ("Fourier", 5), ("Fourier", 15), ("Fourier", 25))
+SCREENED_MAPPINGS = (("Raw", 5), ("Polynomial", 15), ("Fourier", 15))  # one of each method, which count alike
+BLUR_MAPPINGS = {"BASE": ("Raw", 5), "FOURIER": ("Fourier", 5)}
+FIRST_CAP = 100  # epochs with which section 2.5 may start; what has met no stop by then goes on
+MARGIN = 0.5  # dB by which two short runs must differ to count as different
 
-# Other ways to scale the coordinates (and columns), for section 2.3; the loader's own is "standard".
-SCALINGS = {
-    "pixel numbers": lambda pixels, size: pixels,
-    "[0, 1]": lambda pixels, size: pixels / (size - 1),
-    "[-1, 1]": lambda pixels, size: 2 * pixels / (size - 1) - 1,
-    "[-1, 1)": lambda pixels, size: 2 * pixels / size - 1,
-    "[0, 1/2)": lambda pixels, size: pixels / (2 * size),
-}
+# Ways to scale the coordinates for section 2.3: (first value, last value, whether the last pixel has it).
+SCALINGS = {"[0, 1]": (0, 1, True), "[-1, 1]": (-1, 1, True), "[-1, 1)": (-1, 1, False), "[0, 1/2)": (0, 0.5, False)}
+# What is compared there; "standard" is the loader's own, with scaled columns for polynomials.
+COMPARED = {
+    "raw.pixels": ("Raw", 5, "pixel numbers"), "raw.standard": ("Raw", 5, "standard"),
+    "polynomial.pixels": ("Polynomial", 25, "pixel numbers"), "polynomial.unit": ("Polynomial", 25, "[0, 1]"),
+    "polynomial.symmetric": ("Polynomial", 25, "[-1, 1]"), "polynomial.standard": ("Polynomial", 25, "standard"),
+    "fourier.pixels": ("Fourier", 15, "pixel numbers"), "fourier.two_cycles": ("Fourier", 15, "[-1, 1)"),
+    "fourier.closed": ("Fourier", 15, "[0, 1]"), "fourier.half_cycle": ("Fourier", 15, "[0, 1/2)"),
+    "fourier.standard": ("Fourier", 15, "standard")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +48,7 @@ class ReconstructionSetting:
     image_type: str = "RGB"  # or "Gray"
     method: str = "Raw"  # "Raw", "Polynomial" or "Fourier"
     size_of_mapping: int = 5  # order of the polynomial, or number of frequencies
-    scaling: str = "standard"  # the loader's own, or one of SCALINGS
+    scaling: str = "standard"  # the loader's own, "pixel numbers", or one of SCALINGS
     hidden: tuple = (64, 128, 128)  # widths of the hidden layers
     activation: str = "relu"  # of all hidden layers; the output is the identity
     optimizer: str = "adam"
@@ -55,13 +59,13 @@ class ReconstructionSetting:
     patience: int | None = None  # no early stopping
     size: int = 256  # the picture's width and height, px
     seed: int = 0  # of the initial values and of the shuffling, in separate streams
-    keep_frames: bool = False  # keep the picture of every epoch in the run folder
-    save_figure: bool = True  # save target, reconstruction and error as a figure there
+    keep_pictures: bool = False  # of every epoch in a run folder; of a study's run, the last one
 
     def __post_init__(self):
         require_choice(self.activation, "activation", tuple(ACTIVATIONS))
         require_choice(self.optimizer, "optimizer", tuple(OPTIMIZERS))
-        require_choice(self.scaling, "scaling", ("standard", *SCALINGS))
+        require_choice(self.scaling, "scaling", ("standard", "pixel numbers", *SCALINGS))
+        self.train_config()  # checks the rest
 
     @property
     def label(self):
@@ -69,23 +73,38 @@ class ReconstructionSetting:
         return method_label(self.method, self.size_of_mapping, self.size_of_mapping)
 
     @property
-    def stem(self):
-        """The image's name without folder and ending."""
-        return self.image.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    def key(self):
+        """The label as it stands in the names of facts, such as "fourier25"."""
+        return self.label.lower().replace(" ", "")
+
+    @property
+    def picture(self):
+        """The image's name without folder and ending, also of a Windows path."""
+        return PureWindowsPath(self.image).stem
+
+    @property
+    def recipe(self):
+        """Optimizer, rate, batch size and schedule, such as "adam, rate 0.003, batch 128, cosine"."""
+        return f"{self.optimizer}, rate {self.learning_rate:g}, batch {self.batch_size}, {self.learning_rate_schedule}"
+
+    @property
+    def level(self):
+        """The blur, the number in a name such as "blur_3.jpg"; None for another name."""
+        found = re.fullmatch(r"blur_(\d+)", self.picture)
+        return int(found[1]) if found else None
 
     def loader(self):
-        """Return the Modular_Dataloader of this run."""
-        return Modular_Dataloader(self.image, self.image_type, self.method, self.size_of_mapping, self.size_of_mapping,
-                                  size=self.size, batch_size=self.batch_size)
+        """Return the Modular_Dataloader of this run, with the features that `scaling` asks for."""
+        loader = Modular_Dataloader(self.image, self.image_type, self.method, self.size_of_mapping, self.size_of_mapping,
+                                    size=self.size, batch_size=self.batch_size)
+        if self.scaling != "standard":
+            loader.features = unusual_features(self)
+        return loader
 
-    def features(self):
-        """Return the features that the network gets, (pixels, columns) float32."""
-        return self.loader().features if self.scaling == "standard" else unusual_features(self)
-
-    def train_config(self, **changes):
+    def train_config(self, progress=False):
         """Return the TrainConfig of this run."""
         return TrainConfig(batch_size=self.batch_size, max_epochs=self.max_epochs, patience=self.patience,
-                           learning_rate_schedule=self.learning_rate_schedule, evaluate_every=0, **changes)
+                           learning_rate_schedule=self.learning_rate_schedule, progress=progress)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,16 +114,19 @@ class ReconstructionResult:
     setting: ReconstructionSetting
     in_width: int  # columns of gamma(v)
     parameter_count: int
-    mse: float
+    mse: float | None  # None if the training diverged
+    failure: str | None  # what the trainer said then
     history: History
     image: np.ndarray  # the reconstruction, uint8
-    error: np.ndarray  # prediction - target in the picture's shape, float32
-    folder: str  # name of the run folder
+    target_energy: np.ndarray  # of the target without its mean, by frequency (see metrics.spectrum)
+    error_energy: np.ndarray  # likewise of prediction - target; adds up to the mse
+    picture_mse: np.ndarray  # after every epoch, if the pictures were kept
+    folder: Path
 
     @property
     def psnr(self):
-        """Peak signal-to-noise ratio of the reconstruction, dB."""
-        return psnr(self.mse)
+        """Peak signal-to-noise ratio of the reconstruction, dB; None if the training diverged."""
+        return None if self.mse is None else psnr(self.mse)
 
     @property
     def epoch_seconds(self):
@@ -116,93 +138,137 @@ class ReconstructionResult:
         """Whether early stopping, and not the cap on epochs, ended the run."""
         return self.history.stop_reason == "early_stopping"
 
+    @property
+    def variance(self):
+        """Mean square of the target without its mean: the loss of the best flat picture."""
+        return float(self.target_energy.sum())
 
-class KeepFrames(Callback):
-    """Keeps the picture that the model makes at the end of every epoch, as uint8, in `frames`."""
+    def explained(self, above, up_to=np.inf):
+        """Return the share of the target's energy that is explained at frequencies above < f <= up_to, cycles.
+
+        1 is all; 0 is what a blank picture explains; less than 0 is worse than that.
+        """
+        frequencies = np.arange(len(self.target_energy))
+        band = (frequencies > above) & (frequencies <= up_to)
+        return float(1 - self.error_energy[band].sum() / self.target_energy[band].sum())
+
+    def pictures(self):
+        """Return the pictures of all epochs, uint8 (epochs, height, width[, 3]), from the folder's frames.npz."""
+        return np.cumsum(RunFolder(self.folder).arrays("frames")["changes"], axis=0, dtype=np.uint8)
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedResult:
+    """One run of a study that only compares settings."""
+
+    setting: ReconstructionSetting
+    psnr: float | None  # dB; None if the training diverged
+    failure: str | None
+    image: np.ndarray  # the reconstruction, uint8, flat; empty if it was not to be kept
+
+
+class KeepPictures(Callback):
+    """Keeps the picture that the model makes after every epoch, as uint8, and its mean squared error."""
 
     def __init__(self, loader):
-        self.loader, self.frames = loader, []
+        self.loader, self.pictures, self.mse = loader, [], []
 
     def on_epoch_end(self, trainer):
-        """Reconstruct the picture and append it."""
-        self.frames.append(self.loader.reconstruct(trainer.model))
+        """Predict all pixels and append what comes out."""
+        prediction = trainer.model.predict(self.loader.features)
+        self.pictures.append(self.loader.as_image(prediction))
+        self.mse.append(_mse(prediction, self.loader.targets))
 
 
-def run_reconstruction(setting, progress=False):
-    """Train one network, keep its run folder, and return a ReconstructionResult."""
-    loader = setting.loader()
-    if setting.scaling != "standard":
-        loader.features = setting.features()
+def train(setting, loader, callbacks=(), progress=False):
+    """Train one network; return (model, history, failure), the last being what the trainer said if it diverged."""
     initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
     model = build_network((loader.feature_width, *setting.hidden, loader.channels), ACTIVATIONS[setting.activation],
                           Identity, loss="mse", optimizer=OPTIMIZERS[setting.optimizer](setting.learning_rate),
                           rng=initial_rng)
-    keeper = KeepFrames(loader)
-
-    @functools.cache
-    def prediction():
-        """Return the trained model's prediction of all pixels, computed once."""
-        return model.predict(loader.features)
-
-    def metrics(history):
-        mse = float(np.mean(np.square(prediction() - loader.targets), dtype=float))
-        seconds = float(np.mean(history.epoch_seconds)) if history.epochs else None
-        return {"mse": mse, "psnr": psnr(mse), "mean_epoch_seconds": seconds}
-
-    def figures(history):
-        return {"reconstruction": plot_reconstruction(
-            loader.image, loader.as_image(prediction()), setting.method, f"{setting.label}, seed {setting.seed}",
-            metrics(history)["mse"])} if setting.save_figure else {}
-
-    def arrays(history):
-        kept = {"reconstruction": {"image": loader.as_image(prediction())}}
-        return kept | ({"frames": pack_frames(keeper.frames)} if keeper.frames else {})
-
-    settings = {"experiment": "reconstruction", "data": loader.source.record(), "notes": loader.notes,
-                "seed": setting.seed, "reconstruction": dataclasses.asdict(setting)}
-    name = f"{setting.stem}-{setting.label.lower().replace(' ', '')}-s{setting.seed}"
-    folder, history = train_and_save(model, setting.train_config(progress=progress), loader.features, loader.targets,
-                                     rng=shuffle_rng, name=name, settings=settings, figures=figures, metrics=metrics,
-                                     arrays=arrays, callbacks=[keeper] if setting.keep_frames else ())
-    error = (prediction() - loader.targets).reshape(loader.image_shape)
-    return ReconstructionResult(setting, loader.feature_width, model.parameter_count, metrics(history)["mse"], history,
-                                loader.as_image(prediction()), error, folder.name)
-
-
-def run_or_explain(setting):
-    """Return what `run_reconstruction` does, or the text of its error: unscaled features can end a run."""
+    trainer = Trainer(model, setting.train_config(progress), rng=shuffle_rng, callbacks=callbacks)
     try:
-        return run_reconstruction(setting)
-    except ValueError as error:
-        return str(error)
+        trainer.fit(loader.features, loader.targets)
+    except ValueError as error:  # features or a loss that are not finite: an outcome, since unscaled powers overflow
+        return model, trainer.history, str(error)
+    return model, trainer.history, None
+
+
+def run_reconstruction(setting, progress=False):
+    """Train one network; return the path of its run folder, whose status is "diverged" if the loss was not finite."""
+    loader = setting.loader()
+    keeper = KeepPictures(loader)
+    asked = RECONSTRUCTION.described(setting, loader.source) | {"notes": loader.notes}
+    with RunFolder.recording(f"{setting.picture}-{setting.key}-s{setting.seed}", asked) as folder:
+        model, history, failure = train(setting, loader, [keeper] if setting.keep_pictures else [], progress)
+        figures = {"in_width": loader.feature_width, "parameter_count": model.parameter_count, "mse": None,
+                   "psnr": None, "failure": failure}
+        if failure:
+            folder.finish(history, figures, status="diverged")
+            return folder.path
+        prediction = model.predict(loader.features)
+        target = loader.targets.reshape(loader.image_shape)
+        folder.save_arrays("reconstruction", image=loader.as_image(prediction), picture_mse=np.array(keeper.mse),
+                           target_energy=spectrum(target - target.mean(axis=(0, 1)))[1],
+                           error_energy=spectrum(prediction.reshape(target.shape) - target)[1])
+        if keeper.pictures:  # as changes: from one epoch to the next they are small, and small numbers compress better
+            folder.save_arrays("frames", changes=np.diff(np.stack(keeper.pictures), axis=0, prepend=np.uint8(0)))
+        mse = _mse(prediction, loader.targets)
+        folder.finish(history, figures | {"mse": mse, "psnr": psnr(mse)}, model=model)
+    return folder.path
+
+
+def read_reconstruction(folder):
+    """Return the ReconstructionResult of a finished run's folder."""
+    folder = RunFolder(folder)
+    metrics = folder.metrics()
+    none = np.zeros(0)
+    arrays = folder.arrays("reconstruction") if metrics["failure"] is None else {
+        "image": none, "target_energy": none, "error_energy": none, "picture_mse": none}
+    return ReconstructionResult(
+        restore_setting(ReconstructionSetting, folder.settings()["setting"]), metrics["in_width"],
+        metrics["parameter_count"], metrics["mse"], metrics["failure"],
+        History.restore(folder.arrays("history"), metrics), **arrays, folder=folder.path)
+
+
+def run_compared(setting):
+    """Train one network; return a ComparedResult, without a folder of its own."""
+    loader = setting.loader()
+    model, _, failure = train(setting, loader)
+    if failure:
+        return ComparedResult(setting, None, failure, np.zeros(0, np.uint8))
+    prediction = model.predict(loader.features)
+    kept = loader.as_image(prediction).ravel() if setting.keep_pictures else np.zeros(0, np.uint8)
+    return ComparedResult(setting, psnr(_mse(prediction, loader.targets)), None, kept)
+
+
+def picture_source(setting):
+    """Return the DataSource of a setting's picture."""
+    return sources.describe(setting.image) if Path(setting.image).is_file() else sources.find_file(setting.image)
+
+
+def cat_source():
+    """Return the DataSource of the studies' picture."""
+    return sources.find_file("cat.jpg")
+
+
+RECONSTRUCTION = Experiment("reconstruction", 1, run_reconstruction, read_reconstruction, picture_source)
+SCALING = Study("scaling", 1, run_compared, ComparedResult, cat_source)
+SCREENING = Study("screening", 1, run_compared, ComparedResult, cat_source)
 
 
 def unusual_features(setting):
-    """Return the features of a setting whose `scaling` is one of SCALINGS, float32, columns unscaled."""
-    coords = SCALINGS[setting.scaling](pixel_coordinates(setting.size), setting.size)
+    """Return the features of a setting whose `scaling` is not "standard", (pixels, columns) float32; none is rescaled."""
+    coords = pixel_coordinates(setting.size)
+    if setting.scaling != "pixel numbers":
+        first, last, closed = SCALINGS[setting.scaling]
+        coords = first + (last - first) * coords / (setting.size - closed)
     if setting.method == "Polynomial":
         coords = get_polynomial(coords, setting.size_of_mapping)
     elif setting.method == "Fourier":
         coords = get_fourier(coords, setting.size_of_mapping)
-    with np.errstate(over="ignore"):  # which is what the experiment is about
+    with np.errstate(over="ignore"):  # which is what the comparison is about
         return coords.astype(np.float32)
-
-
-def pack_frames(frames):
-    """Return the arrays in which pictures (uint8, one an epoch) are kept: the first one, then the changes.
-
-    From one epoch to the next most pixels change little, and small numbers compress better.
-    """
-    return {"changes": np.diff(np.stack(frames), axis=0, prepend=np.uint8(0))}  # modulo 256
-
-
-def load_frames(path):
-    """Return the pictures of all epochs, uint8 (epochs, height, width) or (..., 3), from a run's frames.npz."""
-    arrays = load_npz(path)
-    if set(arrays) != {"changes"} or arrays["changes"].dtype != np.uint8:
-        raise ValueError(f"{path}: expected the frames of a run, one uint8 array `changes`, got "
-                         f"{ {name: str(array.dtype) for name, array in arrays.items()} }")
-    return np.cumsum(arrays["changes"], axis=0, dtype=np.uint8)
 
 
 def with_mapping(base, method, size_of_mapping, **changes):
@@ -210,23 +276,122 @@ def with_mapping(base, method, size_of_mapping, **changes):
     return dataclasses.replace(base, method=method, size_of_mapping=size_of_mapping, **changes)
 
 
-def mean_psnr(results):
-    """Return the mean PSNR of some results, dB; minus infinity if one of them is an error's text."""
-    return float(np.mean([-np.inf if isinstance(r, str) else r.psnr for r in results]))
+def scaling_settings(size, epochs, seeds):
+    """Return the settings of section 2.3: COMPARED with each seed, at a constant rate."""
+    base = ReconstructionSetting(size=size, max_epochs=epochs, learning_rate_schedule="constant", keep_pictures=True)
+    return [with_mapping(base, method, k, scaling=scaling, seed=seed)
+            for method, k, scaling in COMPARED.values() for seed in seeds]
 
 
-def explained_by_band(target, error, edges):
-    """Return the share of the target's energy that a reconstruction explains, by band of frequencies.
+def screening_settings(candidates, size, epochs):
+    """Return the settings of the screening: SCREENED_MAPPINGS for each (optimizer, rate, batch size, schedule)."""
+    names = ("optimizer", "learning_rate", "batch_size", "learning_rate_schedule")
+    return [with_mapping(ReconstructionSetting(size=size, max_epochs=epochs), *mapping, **dict(zip(names, candidate)))
+            for candidate in candidates for mapping in SCREENED_MAPPINGS]
 
-    `target` (size, size[, channels]) in [0, 1] and `error`, prediction - target, of the same shape; band i holds radial
-    frequencies above edges[i] and up to edges[i + 1], in cycles per picture. 1 is all; 0 is what a blank picture
-    explains; less than 0 is worse than that. Raises ValueError for a band in which the target has no energy.
+
+def blur_settings(names, size, max_epochs, seeds):
+    """Return the settings of section 2.5: each picture with both methods; `seeds` maps level -> seeds, else (0,)."""
+    recipe = {"optimizer": "adam", "learning_rate": BLUR_RATE, "batch_size": BLUR_BATCH,
+              "learning_rate_schedule": "constant", "patience": 10}
+    base = ReconstructionSetting(size=size, max_epochs=max_epochs, **recipe)
+    return [with_mapping(base, *mapping, image=name, seed=seed) for level, name in names.items()
+            for mapping in BLUR_MAPPINGS.values() for seed in seeds.get(level, (0,))]
+
+
+def choose(results):
+    """Return the rows of a screening, best first, and the setting that its rule chooses.
+
+    A row is (setting, PSNRs of SCREENED_MAPPINGS, their mean); a run that diverged counts as minus infinity. Of all
+    candidates within MARGIN of the best mean, the one with the smallest learning rate is chosen (the better of two).
     """
-    frequencies, energy = spectrum(target)
-    own = spectrum(error)[1]
-    bands = [(frequencies > low) & (frequencies <= high) for low, high in zip(edges, edges[1:])]
-    for low, high, band in zip(edges, edges[1:], bands):
-        if not energy[band].sum():
-            raise ValueError(f"edges: expected bands in which the target has energy, got none from {low} to {high} "
-                             f"cycles (it has frequencies up to {frequencies[-1]})")
-    return [1 - own[band].sum() / energy[band].sum() for band in bands]
+    count = len(SCREENED_MAPPINGS)
+    rows = []
+    for start in range(0, len(results), count):
+        values = [-np.inf if r.psnr is None else r.psnr for r in results[start:start + count]]
+        rows.append((results[start].setting, values, float(np.mean(values))))
+    rows.sort(key=lambda row: -row[2])
+    close = [row for row in rows if row[2] >= rows[0][2] - MARGIN]
+    return rows, min(close, key=lambda row: row[0].learning_rate)[0]
+
+
+def scaling_facts(results):
+    """Return, as facts, the median PSNR over the seeds of each variant in COMPARED, None if it diverged.
+
+    `scaling.seed_range` is the largest range over the seeds of one variant, dB.
+    """
+    values = {name: [r.psnr for r in results if (r.setting.method, r.setting.size_of_mapping, r.setting.scaling) == key]
+              for name, key in COMPARED.items()}
+    trained = {name: found for name, found in values.items() if None not in found}
+    return {**{f"scaling.{name}": float(np.median(trained[name])) if name in trained else None for name in values},
+            "scaling.seed_range": max(max(found) - min(found) for found in trained.values())}
+
+
+def screening_facts(results):
+    """Return what the screening came to as facts: the PSNR of the best, of the chosen, the third, what the rule costs."""
+    rows, chosen = choose(results)
+    means = {setting: mean for setting, _, mean in rows}
+    return {"screening.candidates": len(rows), "screening.best": rows[0][2], "screening.chosen": means[chosen],
+            "screening.cost": rows[0][2] - means[chosen], "screening.rate": chosen.learning_rate,
+            "screening.close": sum(mean >= rows[0][2] - MARGIN for mean in means.values())}
+
+
+def mapping_facts(results):
+    """Return losses and times of the runs of section 2.4 as facts, and what is said of them."""
+    facts = {}
+    for result in results:
+        name = f"reconstruction.{result.setting.picture}.{result.setting.key}"
+        facts |= {f"{name}.mse": result.mse, f"{name}.psnr": result.psnr, f"{name}.seconds": result.epoch_seconds,
+                  f"{name}.low": result.explained(0, 5), f"{name}.middle": result.explained(25, 50),
+                  f"{name}.high": result.explained(50), f"{name}.first_cycle": result.error_energy[1]}
+    for picture in sorted({r.setting.picture for r in results}):
+        best = {method: min((r for r in results if (r.setting.picture, r.setting.method) == (picture, method)),
+                            key=lambda r: r.mse) for method in ("Raw", "Polynomial", "Fourier")}
+        for method, result in best.items():
+            reached = np.flatnonzero(result.picture_mse <= best["Raw"].mse)
+            facts |= {f"{picture}.{method.lower()}.best": result.psnr, f"{picture}.{method.lower()}.label": result.setting.label,
+                      f"{picture}.{method.lower()}.reaches_raw": int(reached[0]) + 1 if len(reached) else None}
+        for method in ("polynomial", "fourier"):
+            name = f"reconstruction.{picture}.{method}"
+            facts[f"{picture}.{method}.gain"] = facts[f"{name}25.psnr"] - facts[f"{name}5.psnr"]
+    return facts
+
+
+def blur_facts(results):
+    """Return losses of the runs of section 2.5 (the first seed's) as facts, and what is said of them."""
+    facts = {}
+    for name, (method, _) in BLUR_MAPPINGS.items():
+        own = [r for r in results if r.setting.method == method]
+        first = sorted((r for r in own if r.setting.seed == 0), key=lambda r: r.setting.level)
+        by_level = {r.setting.level: [o.mse for o in own if o.setting.level == r.setting.level] for r in first}
+        name, losses = f"blur.{name.lower()}", [r.mse for r in first]
+        facts |= {f"{name}.{r.setting.level}.mse": r.mse for r in first}
+        facts |= {f"{name}.fall": losses[0] / losses[-1], f"{name}.rises": int(np.sum(np.diff(losses) > 0)),
+                  f"{name}.relative_first": losses[0] / first[0].variance,
+                  f"{name}.relative_last": losses[-1] / first[-1].variance,
+                  f"{name}.above5_first": float(first[0].error_energy[6:].sum() / losses[0]),
+                  f"{name}.epochs": float(np.median([r.history.epochs for r in own])),
+                  f"{name}.spread": max(max(values) / min(values) for values in by_level.values())}
+    detail = [r.target_energy[6:].sum() for r in first]
+    ratios = {r.setting.level: facts[f"blur.base.{r.setting.level}.mse"] / r.mse for r in first}
+    widest = max(ratios, key=ratios.get)
+    return facts | {
+        "blur.runs": len(results), "blur.levels": len(ratios), "blur.stopped": sum(r.converged for r in results),
+        "blur.late": sum(r.history.epochs > FIRST_CAP for r in results),
+        "blur.variance_left": first[-1].variance / first[0].variance, "blur.detail_left": float(detail[-1] / detail[0]),
+        "blur.ratio_first": ratios[min(ratios)], "blur.ratio_last": ratios[max(ratios)],
+        "blur.ratio_widest": ratios[widest], "blur.widest": widest}
+
+
+def steepest_rise(results):
+    """Return the result, among the first seed's, whose loss exceeds that of the level before by the largest factor."""
+    pairs = []
+    for method, _ in BLUR_MAPPINGS.values():
+        own = sorted((r for r in results if (r.setting.method, r.setting.seed) == (method, 0)),
+                     key=lambda r: r.setting.level)
+        pairs += zip(own, own[1:])
+    return max(pairs, key=lambda pair: pair[1].mse / pair[0].mse)[1]
+
+
+def _mse(prediction, targets):
+    return float(np.mean(np.square(prediction - targets), dtype=float))

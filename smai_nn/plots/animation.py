@@ -1,91 +1,115 @@
-"""The GIF of section 2.4: what several mappings have learnt after every epoch, side by side."""
+"""The GIF of section 2.4: what three mappings have learnt after every epoch, side by side."""
 
 import io
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from PIL import Image, ImageSequence
 
 from smai_nn.files import write_atomically
+from smai_nn.plots.images import _rgb
 from smai_nn.plots.maps import COLUMN, ROW
-from smai_nn.plots.style import METHOD_COLOURS, audit, describe
+from smai_nn.plots.style import METHOD_COLOURS, audit, describe, new_figure
 
 DPI = 80
-PANEL = (3.5, 5.5)  # inches: a picture above its loss curve
-COLOURS = 220  # taken from the pictures, of the one palette that all frames share; the rest is for the plot
 MILLISECONDS = 100  # a frame
 LAST_MILLISECONDS = 3000
-TOLERANCES = (8, 12, 16, 24, 32, 48)  # of 255, see `save_reconstruction_gif`
-MOST_BYTES = 4_000_000
+PLOT_COLOURS = 48  # of the palette, for curves and letters; the others are the pictures' own
+TOLERANCES = (6, 9, 12, 16, 24, 32)  # of 255, see `save_gif`
+MOST_BYTES = 2_000_000
 
 
-def save_reconstruction_gif(path, name, runs):
-    """Write the GIF, atomically, and return the Path. It has exactly one frame for each epoch.
+def save_gif(path, name, runs):
+    """Write the GIF, atomically, with exactly one frame an epoch; return the Path.
 
-    `runs` is a list of (method, label, frames, losses): pictures uint8 (epochs, height, width) or (..., 3), and the
-    epoch's mean training losses. Every panel has a picture and, below it, the loss curve up to the frame's epoch, whose
-    legend gives method, epoch and current loss. A pixel is drawn anew once one of its channels has moved by more than a
-    tolerance from what is shown: the smallest of TOLERANCES with which the file has at most MOST_BYTES. Raises
-    ValueError for runs of different lengths, or a panel without title, labels, legend or username.
+    `runs` is a list of (method, label, pictures, losses): uint8 (epochs, height, width[, 3]), and the mean squared
+    error of each picture. A pixel is drawn anew once one of its channels has moved by more than a tolerance from what
+    is shown: the smallest of TOLERANCES with which the file has at most MOST_BYTES, or else the last one. Raises
+    ValueError for runs of different lengths, or frames that lack a title, a label, a legend or the username.
     """
     frames = list(draw_frames(name, runs))
-    palette = _palette(frames)
+    palette = _palette(frames, runs)
     durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_MILLISECONDS]
     for tolerance in TOLERANCES:
         # Without dithering, so that what stands still stays as it was and costs nothing.
         first, *rest = (Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
                         for frame in _without_flicker(frames, tolerance))
         content = io.BytesIO()
-        first.save(content, format="GIF", save_all=True, append_images=rest, duration=durations, loop=0, optimize=True)
+        first.save(content, format="GIF", save_all=True, append_images=rest, duration=durations, loop=0)
         if content.tell() <= MOST_BYTES:
             break
     path = write_atomically(path, lambda file: file.write(content.getvalue()))
-    if (count := gif_frame_count(path)) != len(frames):
+    if (count := count_frames(path)) != len(frames):
         raise ValueError(f"{path}: expected {len(frames)} frames in the file, got {count}")
     return path
 
 
-def gif_frame_count(path):
+def count_frames(path):
     """Return the number of frames in a GIF file, counted by reading all of it."""
     with Image.open(path) as image:
         return sum(1 for _ in ImageSequence.Iterator(image))
 
 
 def draw_frames(name, runs):
-    """Yield one array (height, width, 3), uint8, for each epoch; arguments as in `save_reconstruction_gif`."""
-    lengths = {len(part) for _, _, frames, losses in runs for part in (frames, losses)}
+    """Yield one array (height, width, 3), uint8, for each epoch; arguments as in `save_gif`."""
+    lengths = {len(part) for _, _, pictures, losses in runs for part in (pictures, losses)}
     if len(lengths) != 1 or 0 in lengths:
-        raise ValueError(f"runs: expected as many frames as losses in each, at least one, got {sorted(lengths)}")
+        raise ValueError(f"runs: expected as many pictures as losses in each, at least one, got {sorted(lengths)}")
     (epochs,) = lengths
-    figure = Figure(figsize=(PANEL[0] * len(runs), PANEL[1]), dpi=DPI)
+    figure, axes = new_figure(1, len(runs), width=3.3, height=5.6, margins=(0.55, 2.6, 0.15, 0.25))
+    figure.set_dpi(DPI)
     canvas = FigureCanvasAgg(figure)
-    span = [loss for *_, losses in runs for loss in losses]
-    panels = [_Panel(figure, i, len(runs), name, run, epochs, (min(span), max(span))) for i, run in enumerate(runs)]
+    everything = np.concatenate([losses for *_, losses in runs])
+    limits = {"xlim": (0, epochs + 1), "ylim": (everything.min() / 1.5, everything.max() * 1.5)}
+    panels = [_Panel(panel, name, run, limits) for panel, run in zip(axes[0], runs)]
+    for panel in panels:
+        panel.show(0)
     if problems := audit(figure):
         raise ValueError("the GIF's frames: " + "; ".join(problems))
-    # Everything that stays is drawn once; each frame draws what changes on top of it.
-    for panel in panels:
-        panel.hide()
-    canvas.draw()
+    canvas.draw()  # once, what stays; each frame draws what moves on top of it
     background = canvas.copy_from_bbox(figure.bbox)
     for epoch in range(epochs):
         canvas.restore_region(background)
         for panel in panels:
-            panel.draw(epoch)
+            panel.show(epoch)
+            for artist in panel.moving:
+                artist.axes.draw_artist(artist)
         yield np.array(canvas.buffer_rgba())[:, :, :3]
 
 
-def _palette(frames):
-    """Return the palette of all frames, a Pillow image: most of it from a sample, and the plot's own colours."""
-    sample = np.hstack([frames[i] for i in np.linspace(0, len(frames) - 1, 6).astype(int)])
-    colours = Image.fromarray(sample).quantize(COLOURS, method=Image.Quantize.MEDIANCUT).getpalette()[:3 * COLOURS]
-    greys = [level for level in range(0, 256, 17) for _ in range(3)]
-    own = [round(255 * channel) for colour in METHOD_COLOURS.values() for channel in to_rgb(colour)]
+class _Panel:
+    """A picture, and below it, as an inset, the loss curve up to its epoch."""
+
+    def __init__(self, axes, name, run, limits):
+        method, self.label, self.pictures, self.losses = run
+        self.picture = axes.imshow(_rgb(self.pictures[0]))
+        describe(axes, f"{name}: {self.label}", COLUMN, ROW)
+        curve = axes.inset_axes((0, -0.78, 1, 0.5))
+        (self.line,) = curve.plot([], [], color=METHOD_COLOURS[method], linewidth=2, marker="o", markevery=[-1])
+        curve.set(yscale="log", **limits)
+        curve.grid(alpha=0.25)
+        describe(curve, "Loss of the picture above", "epoch", "MSE", legend="upper right", handles=[self.line])
+        self.legend = curve.get_legend()
+        self.moving = (self.picture, self.line, self.legend)
+        for artist in self.moving:
+            artist.set_animated(True)  # left out of the background
+
+    def show(self, epoch):
+        """Take the state after this epoch, counted from 0."""
+        self.picture.set_data(_rgb(self.pictures[epoch]))
+        self.line.set_data(np.arange(1, epoch + 2), self.losses[:epoch + 1])
+        self.legend.get_texts()[0].set_text(f"{self.label}, epoch {epoch + 1}: loss {self.losses[epoch]:.2e}")
+
+
+def _palette(frames, runs):
+    """Return one palette for all frames, a Pillow image: the pictures' own colours, and some of the plot."""
+    pictures = np.hstack([_rgb(run_pictures[epoch]) for _, _, run_pictures, _ in runs
+                          for epoch in np.linspace(0, len(frames) - 1, 4).astype(int)])
+    colours = []
+    for sample, count in ((pictures, 256 - PLOT_COLOURS), (frames[-1][-frames[-1].shape[0] // 3:], PLOT_COLOURS)):
+        colours += Image.fromarray(np.ascontiguousarray(sample)).quantize(count, kmeans=2).getpalette()[:3 * count]
     palette = Image.new("P", (1, 1))
-    palette.putpalette(colours + greys + own)
+    palette.putpalette(colours)
     return palette
 
 
@@ -97,41 +121,3 @@ def _without_flicker(frames, tolerance):
         changed = red | green | blue  # far quicker than any(axis=2)
         shown[changed] = frame[changed]
         yield shown
-
-
-class _Panel:
-    """A picture with a legend, and below it the growing loss curve with another."""
-
-    def __init__(self, figure, index, count, name, run, epochs, span):
-        self.method, self.label, self.frames, self.losses = run
-        left, width = (index + 0.2) / count, 0.75 / count
-        picture = figure.add_axes((left, 0.47, width, 0.48))
-        self.image = picture.imshow(self.frames[-1], cmap="gray", vmin=0, vmax=255)
-        handle = Patch(color=METHOD_COLOURS[self.method], label=f"{self.label}, after each epoch")
-        describe(picture, f"{name}: {self.label}", COLUMN, ROW, handles=[handle], legend="below")
-        curve = figure.add_axes((left, 0.14, width, 0.14))
-        (self.line,) = curve.plot([], [], color=METHOD_COLOURS[self.method], linewidth=1.8,
-                                  label=self._text(epochs - 1))
-        curve.set(yscale="log", xlim=(0, epochs + 1), ylim=(span[0] / 1.5, span[1] * 4))  # room for the username
-        curve.grid(alpha=0.25)
-        describe(curve, "Training loss up to this epoch", "epoch", "loss (MSE)", legend="below")
-        self.text = curve.get_legend().get_texts()[0]
-        # The picture, drawn in every frame, would cover its username.
-        self.moving = [(picture, self.image), (picture, picture.texts[-1]), (curve, self.line), (curve, self.text)]
-
-    def hide(self):
-        """Leave out, of the background, what `draw` draws; a hidden text still takes its room in the legend."""
-        for _, artist in self.moving:
-            artist.set_visible(False)
-
-    def draw(self, epoch):
-        """Draw the state after this epoch, counted from 0, over the background."""
-        self.image.set_data(self.frames[epoch])
-        self.line.set_data(np.arange(1, epoch + 2), self.losses[:epoch + 1])
-        self.text.set_text(self._text(epoch))
-        for axes, artist in self.moving:
-            artist.set_visible(True)
-            axes.draw_artist(artist)
-
-    def _text(self, epoch):
-        return f"{self.label}, epoch {epoch + 1}: loss {self.losses[epoch]:.2e}"

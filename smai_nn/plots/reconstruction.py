@@ -1,4 +1,4 @@
-"""Curves of section 2: losses over epochs, residual spectra, aliasing, what blur does."""
+"""Curves of section 2: fits of one row, waves, losses over epochs, residual spectra, what blur does."""
 
 import numpy as np
 
@@ -9,110 +9,130 @@ from smai_nn.plots.style import (
     PURPLE,
     RED,
     describe,
-    median_and_range,
-    method_line,
     new_figure,
-    plain_log_scale,
+    share_legend,
 )
 
-FREQUENCY = "radial frequency (cycles per picture)"
+DASHES = {5: ":", 15: "--", 25: "-"}  # by the size of a mapping
+CYCLES = "radial frequency (cycles per picture)"
 
 
-def plot_mapping_losses(runs, title):
-    """Show training losses over epochs; `runs` is a list of (method, size of the mapping, label, epoch losses)."""
-    figure, axes = new_figure(width=7.5, height=4.2)
-    panel = axes[0, 0]
-    for method, size, label, losses in runs:
-        panel.plot(np.arange(1, len(losses) + 1), losses, linewidth=1.6, label=label, **method_line(method, size))
-    panel.set_yscale("log")
-    panel.grid(alpha=0.25)
-    panel.margins(y=0.1)
-    describe(panel, title, "epoch", "mean training loss of the epoch (MSE)", legend="below", columns=4)
+def plot_row_fits(row, fits):
+    """Show one row of a picture, intensities (n,), and least-squares fits: a list of (method, label, values (n,))."""
+    figure, axes = new_figure(1, len(fits), width=10 / len(fits), height=3)
+    for panel, (method, label, values) in zip(axes[0], fits):
+        panel.plot(row, color=BLACK, linewidth=1, label="the row")
+        panel.plot(values, color=METHOD_COLOURS[method], linewidth=1.6, label=f"fit of {label}'s columns")
+        panel.set_ylim(-0.1, 1.25)
+        panel.grid(alpha=0.25)
+        describe(panel, f"{label}: mean squared error {np.mean((values - row) ** 2):.4f}", "column (px)", "intensity",
+                 legend="upper left")
     return figure
 
 
-def plot_residual_spectra(target, residuals, title):
-    """Show energy against frequency of the target, (frequencies, energy), and of residuals, one per mapping.
+def plot_waves(size, highest, line, freqs, ranks):
+    """Show f_1 and f_k on a row of `size` px, two waves that agree in all pixels of a short line, and ranks of gamma.
 
-    `residuals` is a list of (method, size of the mapping, label, energy). The mean (frequency 0) is left out.
+    `highest` is k, `line` the short line's pixels; `ranks` are those of gamma on it for each number in `freqs`.
     """
-    figure, axes = new_figure(width=7.5, height=4.4)
-    panel = axes[0, 0]
-    frequencies, energy = target
-    panel.loglog(frequencies[1:], energy[1:], color=BLACK, linewidth=2.2, label="target")
-    for method, size, label, own in residuals:
-        panel.loglog(frequencies[1:], own[1:], linewidth=1.4, label=f"residual of {label}", **method_line(method, size))
-    plain_log_scale(panel.xaxis)
-    panel.margins(y=0.12)
-    panel.grid(alpha=0.25)
-    describe(panel, title, FREQUENCY, "mean square per unit of frequency", legend="below", columns=3)
-    return figure
-
-
-def plot_aliasing(size, frequency, freqs, ranks):
-    """Show two waves of one sampled line that agree in all its pixels, and how many columns are independent.
-
-    `size` is the line's number of pixels, `frequency` that of the lower wave; `ranks` are those of gamma for each of
-    `freqs`.
-    """
-    figure, axes = new_figure(1, 2, width=5.2, height=3.8)
-    x, pixels = np.linspace(0, 1, 2000), np.arange(size) / size
-    panel = axes[0, 0]
-    for own, colour in ((frequency, BLUE), (size - frequency, RED)):
-        panel.plot(x, np.cos(2 * np.pi * own * x), color=colour, linewidth=0.9, label=f"cos, {own} cycles")
-    panel.plot(pixels, np.cos(2 * np.pi * frequency * pixels), "o", color=BLACK, markersize=4,
-               label=f"both, at the {size} pixels")
-    panel.margins(y=0.12)
-    describe(panel, f"Aliasing on a line of {size} pixels", "x = column / size", "value", legend="below", columns=3)
-    panel = axes[0, 1]
+    figure, axes = new_figure(1, 3, width=10 / 3, height=3.4)
+    x = np.linspace(0, 1, 4000)
+    _waves(axes[0, 0], x, np.arange(size) / size, np.sin, ((1, BLUE), (highest, RED)), ".")
+    describe(axes[0, 0], f"sin 2πfx for f = 1 and f = {highest}", f"x = column / {size}", "value", legend="below")
+    _waves(axes[0, 1], x, np.arange(line) / line, np.cos, ((3, BLUE), (line - 3, RED)), "o")
+    describe(axes[0, 1], f"Aliasing: cos 2πfx on {line} px", f"x = column / {line}", "value", legend="below")
+    panel = axes[0, 2]
     panel.plot(freqs, [4 * k + 1 for k in freqs], color=BLUE, linestyle="--", label="columns, 4k + 1")
     panel.plot(freqs, ranks, color=RED, marker=".", label="independent columns (rank)")
-    panel.axvline(size / 2, color=BLACK, linewidth=1, label=f"Nyquist limit, {size // 2} cycles")
+    panel.axvline(line / 2, color=BLACK, linewidth=1, label=f"Nyquist limit, {line // 2} cycles")
     panel.grid(alpha=0.25)
-    panel.margins(y=0.12)
-    describe(panel, f"What more frequencies add at {size} pixels", "number of frequencies k", "columns of gamma",
-             legend="upper left")
+    describe(panel, f"Columns of gamma on {line} px", "number of frequencies k", "columns", legend="below")
     return figure
 
 
-def plot_blur_losses(levels, losses, logarithmic):
-    """Show final losses against blur; `losses` maps name -> (method, array (levels, seeds)): median and range."""
-    figure, axes = new_figure(width=6.5, height=4)
-    panel = axes[0, 0]
-    for marker, (name, (method, values)) in zip("os", losses.items()):
-        median_and_range(panel, levels, values, label=f"{name}: median and range over seeds",
-                         color=METHOD_COLOURS[method], marker=marker)
-    if logarithmic:
+def _waves(panel, x, pixels, wave, frequencies, marker):
+    for frequency, colour in frequencies:
+        panel.plot(x, wave(2 * np.pi * frequency * x), color=colour, linewidth=0.9, label=f"{frequency} cycles")
+    panel.plot(pixels, wave(2 * np.pi * frequencies[0][0] * pixels), marker, color=BLACK, markersize=3,
+               label=f"{frequencies[0][0]} cycles at the {len(pixels)} pixels")
+
+
+def plot_mapping_losses(groups):
+    """Show training losses over epochs, a panel for each title -> results (ReconstructionResult) of `groups`."""
+    figure, axes = new_figure(1, len(groups), width=10 / len(groups), height=4)
+    for panel, (title, results) in zip(axes[0], groups.items()):
+        for result in results:
+            losses = result.history.epoch_loss
+            panel.plot(np.arange(1, len(losses) + 1), losses, **_line(result.setting), label=result.setting.label)
         panel.set_yscale("log")
-    else:
-        panel.set_ylim(bottom=0)
-    panel.set_xticks(levels, [f"blur_{level}" for level in levels], rotation=30)
-    panel.grid(alpha=0.25)
-    panel.margins(y=0.1)
-    describe(panel, f"Final loss against blur, {'logarithmic' if logarithmic else 'linear'} axis",
-             r"picture (blur $\sigma$ in px)", "final reconstruction loss (MSE)", legend="upper center")
+        panel.grid(alpha=0.25)
+        describe(panel, title, "epoch", "training loss, mean of the epoch (MSE)")
+    share_legend(figure, axes[0, 0].get_legend_handles_labels()[0])
     return figure
 
 
-def plot_blur_explained(levels, variances, shares, losses):
-    """Show what blur does to the target, and the losses in units of the target's variance.
+def plot_residual_spectra(groups):
+    """Show energy against frequency of target and errors, a panel for each title -> results of `groups`.
 
-    `shares` maps a label to the share of the variance above some frequency, per level; `losses` maps name ->
-    (method, medians per level).
+    The mean (frequency 0) is left out.
     """
-    figure, axes = new_figure(1, 2, width=5.2, height=4)
-    panel = axes[0, 0]
-    panel.semilogy(levels, variances, color=BLACK, marker="o", markersize=4, label="variance")
-    for colour, (label, values) in zip((BLUE, PURPLE), shares.items()):
-        panel.semilogy(levels, np.asarray(variances) * values, color=colour, marker="s", markersize=4, label=label)
-    panel = axes[0, 1]
-    for marker, (name, (method, values)) in zip("os", losses.items()):
-        panel.semilogy(levels, np.asarray(values) / variances, color=METHOD_COLOURS[method], marker=marker,
-                       markersize=4, label=name)
-    for panel, title, y_label in ((axes[0, 0], "The target", "mean square, intensities in [0, 1]"),
+    figure, axes = new_figure(1, len(groups), width=10 / len(groups), height=4)
+    for panel, (title, results) in zip(axes[0], groups.items()):
+        panel.loglog(results[0].target_energy[1:], color=BLACK, linewidth=2.2, label="target")
+        for result in results:
+            panel.loglog(np.arange(1, len(result.error_energy)), result.error_energy[1:],
+                         **_line(result.setting), label=f"error of {result.setting.label}")
+        panel.lines[0].set_xdata(np.arange(1, len(results[0].target_energy)))
+        panel.grid(alpha=0.25)
+        describe(panel, title, CYCLES, "mean square per unit of frequency", legend="lower left")
+    return figure
+
+
+def plot_blur_losses(losses):
+    """Show final losses against blur, on a linear and a logarithmic axis.
+
+    `losses` maps name -> (method, {level: losses of its seeds}); the first seed's are joined, the others are marks.
+    """
+    figure, axes = new_figure(1, 2, width=5, height=3.9)
+    for panel, kind in zip(axes[0], ("linear", "logarithmic")):
+        for name, (method, by_level) in losses.items():
+            levels, colour = list(by_level), METHOD_COLOURS[method]
+            panel.plot(levels, [values[0] for values in by_level.values()], color=colour, marker="o", markersize=4,
+                       label=f"{name}, seed 0")
+            others = [(level, value) for level, values in by_level.items() for value in values[1:]]
+            if others:
+                panel.plot(*zip(*others), "x", color=colour, markersize=6, label=f"{name}, other seeds")
+        if kind == "logarithmic":
+            panel.set_yscale("log")
+        else:
+            panel.set_ylim(bottom=0)
+        panel.set_xticks(levels, [f"blur_{level}" for level in levels], rotation=45)
+        panel.grid(alpha=0.25)
+        describe(panel, f"Final loss against blur, {kind} axis", r"picture (its number is the blur $\sigma$ in px)",
+                 "final reconstruction loss (MSE)")
+    share_legend(figure, axes[0, 0].get_legend_handles_labels()[0])
+    return figure
+
+
+def plot_blur_explained(results):
+    """Show what blur does to the target, and the losses in units of its variance; `results` of one seed by name."""
+    figure, axes = new_figure(1, 2, width=5, height=3.9)
+    for name, runs in results.items():
+        levels = [run.setting.level for run in runs]
+        axes[0, 1].semilogy(levels, [run.mse / run.variance for run in runs], marker="o", markersize=4, label=name,
+                            color=METHOD_COLOURS[runs[0].setting.method])
+    for colour, label, first in ((BLACK, "all", 0), (BLUE, "above 5 cycles", 6), (PURPLE, "above 25 cycles", 26)):
+        axes[0, 0].semilogy(levels, [run.target_energy[first:].sum() for run in runs], color=colour, marker="s",
+                            markersize=4, label=f"variance, {label}")
+    for panel, title, y_label in ((axes[0, 0], "What blur leaves of the target", "mean square, intensities in [0, 1]"),
                                   (axes[0, 1], "Loss relative to the target's variance", "final loss / variance")):
         panel.set_xticks(levels)
         panel.grid(alpha=0.25)
-        panel.margins(y=0.12)
-        describe(panel, title, r"blur $\sigma$ (px)", y_label, legend="below", columns=2)
+        describe(panel, title, r"blur $\sigma$ (px)", y_label, legend="lower left")
     return figure
+
+
+def _line(setting):
+    """Return a mapping's colour and dashes."""
+    return {"color": METHOD_COLOURS[setting.method], "linewidth": 1.5,
+            "linestyle": "-" if setting.method == "Raw" else DASHES.get(setting.size_of_mapping, "-.")}
