@@ -42,6 +42,19 @@ class DigitProfile:
     trials: dict  # optimizer -> learning rates that are tried
     trial_epochs: int
     trial_samples: int
+class PicturesProfile:
+    """Section 2."""
+
+    size: int  # px, of all pictures
+    study_size: int  # px, of the cat in the runs that compare settings
+    scaling_epochs: int
+    scaling_seeds: tuple
+    screening_epochs: int
+    screened: tuple  # candidates: (optimizer, learning rate, batch size, schedule)
+    epochs: dict  # of each picture in section 2.4
+    blur_levels: tuple  # those of them that there are
+    blur_seeds: dict  # level -> seeds, where there are more than the seed 0
+    blur_max_epochs: int  # cap where early stopping decides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +66,7 @@ class Profile:
     xor: XorProfile
     border: BorderProfile
     digits: DigitProfile
+    pictures: PicturesProfile
 
 
 FULL = Profile(
@@ -64,6 +78,12 @@ FULL = Profile(
                   learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4, 16)),
     DigitProfile(epochs={32: 17, 8: 10, 2: 7}, training_samples=None, trial_epochs=2, trial_samples=10_000,
                  trials={"sgd": (3.0, 10.0, 30.0), "momentum": (1.0, 3.0, 10.0), "adam": (0.001, 0.003, 0.01)}))
+    PicturesProfile(size=256, study_size=128, scaling_epochs=10, scaling_seeds=(0, 1, 2), screening_epochs=20,
+                    screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"),
+                              ("adam", 0.01, 128, "cosine"), ("adam", 0.003, 128, "constant"),
+                              ("adam", 0.003, 512, "cosine"), ("momentum", 0.03, 128, "cosine")),
+                    epochs={"smiley": 50, "cat": 150}, blur_levels=tuple(range(11)),
+                    blur_seeds={level: (0, 1) for level in (0, 5, 10)}, blur_max_epochs=200))
 
 QUICK = Profile(
     "quick", "quick: the same code on smaller grids, fewer epochs and samples, for a quick look",
@@ -73,6 +93,11 @@ QUICK = Profile(
                   learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4)),
     DigitProfile(epochs={32: 6, 8: 3, 2: 3}, training_samples=4000, trial_epochs=2, trial_samples=2000,
                  trials={"sgd": (10.0,), "momentum": (1.0,), "adam": (0.003,)}))
+    PicturesProfile(size=48, study_size=32, scaling_epochs=4, scaling_seeds=(0,), screening_epochs=4,
+                    screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"),
+                              ("momentum", 0.03, 128, "cosine")),
+                    epochs={"smiley": 50, "cat": 150}, blur_levels=(0, 2, 5, 10),
+                    blur_seeds={level: (0, 1) for level in (0, 5, 10)}, blur_max_epochs=110))
 
 PROFILES = {profile.name: profile for profile in (FULL, QUICK)}
 

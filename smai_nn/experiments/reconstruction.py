@@ -25,6 +25,7 @@ MAPPINGS = (("Raw", 5), ("Polynomial", 5), ("Polynomial", 15), ("Polynomial", 25
             ("Fourier", 5), ("Fourier", 15), ("Fourier", 25))
 SCREENED_MAPPINGS = (("Raw", 5), ("Polynomial", 15), ("Fourier", 15))  # one of each method, which count alike
 BLUR_MAPPINGS = {"BASE": ("Raw", 5), "FOURIER": ("Fourier", 5)}
+BLUR_RECIPE = {"optimizer": "adam", "learning_rate": 0.002, "batch_size": 256}  # for all of section 2.5
 FIRST_CAP = 100  # epochs with which section 2.5 may start; what has met no stop by then goes on
 MARGIN = 0.5  # dB by which two short runs must differ to count as different
 
@@ -292,9 +293,8 @@ def screening_settings(candidates, size, epochs):
 
 def blur_settings(names, size, max_epochs, seeds):
     """Return the settings of section 2.5: each picture with both methods; `seeds` maps level -> seeds, else (0,)."""
-    recipe = {"optimizer": "adam", "learning_rate": BLUR_RATE, "batch_size": BLUR_BATCH,
-              "learning_rate_schedule": "constant", "patience": 10}
-    base = ReconstructionSetting(size=size, max_epochs=max_epochs, **recipe)
+    base = ReconstructionSetting(size=size, max_epochs=max_epochs, learning_rate_schedule="constant", patience=10,
+                                 **BLUR_RECIPE)
     return [with_mapping(base, *mapping, image=name, seed=seed) for level, name in names.items()
             for mapping in BLUR_MAPPINGS.values() for seed in seeds.get(level, (0,))]
 
@@ -336,6 +336,12 @@ def screening_facts(results):
             "screening.close": sum(mean >= rows[0][2] - MARGIN for mean in means.values())}
 
 
+def best_of_methods(results):
+    """Return [Raw, polynomial, Fourier]: the result with the least loss of each, among runs on one picture."""
+    return [min((r for r in results if r.setting.method == method), key=lambda r: r.mse)
+            for method in ("Raw", "Polynomial", "Fourier")]
+
+
 def mapping_facts(results):
     """Return losses and times of the runs of section 2.4 as facts, and what is said of them."""
     facts = {}
@@ -345,12 +351,11 @@ def mapping_facts(results):
                   f"{name}.low": result.explained(0, 5), f"{name}.middle": result.explained(25, 50),
                   f"{name}.high": result.explained(50), f"{name}.first_cycle": result.error_energy[1]}
     for picture in sorted({r.setting.picture for r in results}):
-        best = {method: min((r for r in results if (r.setting.picture, r.setting.method) == (picture, method)),
-                            key=lambda r: r.mse) for method in ("Raw", "Polynomial", "Fourier")}
-        for method, result in best.items():
-            reached = np.flatnonzero(result.picture_mse <= best["Raw"].mse)
-            facts |= {f"{picture}.{method.lower()}.best": result.psnr, f"{picture}.{method.lower()}.label": result.setting.label,
-                      f"{picture}.{method.lower()}.reaches_raw": int(reached[0]) + 1 if len(reached) else None}
+        best = best_of_methods([r for r in results if r.setting.picture == picture])
+        for result in best:
+            name, reached = f"{picture}.{result.setting.method.lower()}", result.picture_mse <= best[0].mse
+            facts |= {f"{name}.best": result.psnr, f"{name}.label": result.setting.label,
+                      f"{name}.reaches_raw": int(reached.argmax()) + 1 if reached.any() else None}
         for method in ("polynomial", "fourier"):
             name = f"reconstruction.{picture}.{method}"
             facts[f"{picture}.{method}.gain"] = facts[f"{name}25.psnr"] - facts[f"{name}5.psnr"]

@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image, ImageSequence
 
 from smai_nn.files import write_atomically
-from smai_nn.plots.images import _rgb
+from smai_nn.plots.images import plot_mosaic, rgb
 from smai_nn.plots.maps import COLUMN, ROW
 from smai_nn.plots.style import METHOD_COLOURS, audit, describe, new_figure
 
@@ -56,7 +56,7 @@ def draw_frames(name, runs):
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"runs: expected as many pictures as losses in each, at least one, got {sorted(lengths)}")
     (epochs,) = lengths
-    figure, axes = new_figure(1, len(runs), width=3.3, height=5.6, margins=(0.55, 2.6, 0.15, 0.25))
+    figure, axes = new_figure(1, len(runs), width=3.3, height=5.9, margins=(0.65, 2.9, 0.15, 0.25))
     figure.set_dpi(DPI)
     canvas = FigureCanvasAgg(figure)
     everything = np.concatenate([losses for *_, losses in runs])
@@ -77,18 +77,26 @@ def draw_frames(name, runs):
         yield np.array(canvas.buffer_rgba())[:, :, :3]
 
 
+def plot_strip(name, runs):
+    """Show six epochs, evenly spread on a logarithmic scale, of the runs as in `save_gif`: a row for each."""
+    epochs = np.unique(np.geomspace(1, len(runs[0][3]), 6).round().astype(int))
+    rows = [[(f"MSE {losses[e - 1]:.1e}", pictures[e - 1]) for e in epochs] for _, _, pictures, losses in runs]
+    return plot_mosaic(rows, f"{name}: what the networks have learnt after some epochs", ("epoch", epochs),
+                       ("mapping", [label for _, label, *_ in runs], [METHOD_COLOURS[method] for method, *_ in runs]))
+
+
 class _Panel:
     """A picture, and below it, as an inset, the loss curve up to its epoch."""
 
     def __init__(self, axes, name, run, limits):
         method, self.label, self.pictures, self.losses = run
-        self.picture = axes.imshow(_rgb(self.pictures[0]))
+        self.picture = axes.imshow(rgb(self.pictures[0]))
         describe(axes, f"{name}: {self.label}", COLUMN, ROW)
-        curve = axes.inset_axes((0, -0.78, 1, 0.5))
+        curve = axes.inset_axes((0, -0.82, 1, 0.5))
         (self.line,) = curve.plot([], [], color=METHOD_COLOURS[method], linewidth=2, marker="o", markevery=[-1])
         curve.set(yscale="log", **limits)
         curve.grid(alpha=0.25)
-        describe(curve, "Loss of the picture above", "epoch", "MSE", legend="upper right", handles=[self.line])
+        describe(curve, "Loss of the picture above", "epoch", "MSE", legend="below", handles=[self.line])
         self.legend = curve.get_legend()
         self.moving = (self.picture, self.line, self.legend)
         for artist in self.moving:
@@ -96,14 +104,14 @@ class _Panel:
 
     def show(self, epoch):
         """Take the state after this epoch, counted from 0."""
-        self.picture.set_data(_rgb(self.pictures[epoch]))
+        self.picture.set_data(rgb(self.pictures[epoch]))
         self.line.set_data(np.arange(1, epoch + 2), self.losses[:epoch + 1])
         self.legend.get_texts()[0].set_text(f"{self.label}, epoch {epoch + 1}: loss {self.losses[epoch]:.2e}")
 
 
 def _palette(frames, runs):
     """Return one palette for all frames, a Pillow image: the pictures' own colours, and some of the plot."""
-    pictures = np.hstack([_rgb(run_pictures[epoch]) for _, _, run_pictures, _ in runs
+    pictures = np.hstack([rgb(run_pictures[epoch]) for _, _, run_pictures, _ in runs
                           for epoch in np.linspace(0, len(frames) - 1, 4).astype(int)])
     colours = []
     for sample, count in ((pictures, 256 - PLOT_COLOURS), (frames[-1][-frames[-1].shape[0] // 3:], PLOT_COLOURS)):

@@ -6,7 +6,7 @@ from matplotlib.colors import LogNorm
 from smai_nn.plots.maps import COLUMN, ROW
 from smai_nn.plots.style import METHOD_COLOURS, colour_bar, describe, new_figure
 
-GAP = 4  # px of white between the tiles of a mosaic
+TILES = ("column (px), picture beside picture", "row (px), picture below picture")  # axes of a mosaic
 LEAST_ERROR = 1 / 255  # one step of 8 bits, where the scale of errors begins
 
 
@@ -14,36 +14,38 @@ def plot_pictures(pictures):
     """Show a list of (title, uint8 array (height, width) or (height, width, 3)) side by side."""
     figure, axes = new_figure(1, len(pictures), width=10 / max(2, len(pictures)), height=4.6)
     for panel, (title, picture) in zip(axes[0], pictures):
-        panel.imshow(_rgb(picture))
+        panel.imshow(rgb(picture))
         describe(panel, title, COLUMN, ROW)
     return figure
 
 
-def plot_mosaic(rows, title, columns, labels, x_label, y_label):
+def plot_mosaic(rows, title, x=None, y=None):
     """Show rows of pictures (uint8, of one size) as one mosaic; a tile is (text or "", picture).
 
-    `columns` name the columns of tiles, and `labels` are (row name, colour of the name).
+    `x` is (label, names of the columns) and `y` is (label, names of the rows, their colours); without them the axes count
+    pixels.
     """
-    figure, panel, step = _mosaic([[_rgb(picture) for _, picture in row] for row in rows], rows)
-    panel.set_xticks((np.arange(len(columns)) + 0.5) * step[1], columns)
-    panel.set_yticks((np.arange(len(labels)) + 0.5) * step[0], [name for name, _ in labels], rotation=90, va="center")
-    for tick, (_, colour) in zip(panel.get_yticklabels(), labels):
-        tick.set_color(colour)
-    describe(panel, title, x_label, y_label)
+    figure, panel, (height, width) = _mosaic([[(text, rgb(picture)) for text, picture in row] for row in rows])
+    describe(panel, title, x[0] if x else TILES[0], y[0] if y else TILES[1])
+    if x:
+        panel.set_xticks((np.arange(len(x[1])) + 0.5) * width, x[1])
+    if y:
+        panel.set_yticks((np.arange(len(y[1])) + 0.5) * height, y[1], rotation=90, va="center")
+        for tick, colour in zip(panel.get_yticklabels(), y[2]):
+            tick.set_color(colour)
     return figure
 
 
 def plot_errors(rows, title):
     """Show absolute errors (height, width), in [0, 1], as one mosaic with one scale; a tile is (text, errors).
 
-    The scale is logarithmic and ends at the largest error shown.
+    The scale is logarithmic, from LEAST_ERROR to the largest error shown.
     """
     most = max(errors.max() for row in rows for _, errors in row)
-    scale = LogNorm(LEAST_ERROR, max(most, 2 * LEAST_ERROR))
-    figure, panel, _ = _mosaic([[np.maximum(errors, LEAST_ERROR) for _, errors in row] for row in rows], rows,
-                               cmap="magma", norm=scale)
-    describe(panel, title, "column (px), picture beside picture", "row (px), picture below picture")
-    colour_bar(figure, panel.images[0], panel, "absolute error, mean of the channels (least: 1/255)", shrink=0.9)
+    rows = [[(text, np.maximum(errors, LEAST_ERROR)) for text, errors in row] for row in rows]
+    figure, panel, _ = _mosaic(rows, cmap="magma", norm=LogNorm(LEAST_ERROR, max(most, 2 * LEAST_ERROR)))
+    describe(panel, title, *TILES)
+    colour_bar(figure, panel.images[0], panel, "absolute error, mean of the channels", shrink=0.9)
     return figure
 
 
@@ -58,23 +60,24 @@ def plot_columns(panels):
     return figure
 
 
-def _mosaic(pictures, rows, **options):
-    """Draw tiles in rows with their texts; return the figure, its panel, and a tile's (height, width) with the gap."""
-    height, width = (side + GAP for side in pictures[0][0].shape[:2])
-    blank = 255 if pictures[0][0].ndim == 3 else np.nan
-    tall, wide = height * len(pictures) - GAP, width * max(map(len, pictures)) - GAP
-    canvas = np.full((tall, wide, *pictures[0][0].shape[2:]), blank, np.asarray(pictures[0][0]).dtype)
-    figure, axes = new_figure(width=10, height=9.2 * tall / wide + 0.7)
-    for i, row in enumerate(pictures):
-        for j, picture in enumerate(row):
-            canvas[i * height:(i + 1) * height - GAP, j * width:(j + 1) * width - GAP] = picture
-            if text := rows[i][j][0]:
-                axes[0, 0].text(j * width + 0.03 * width, i * height + 0.03 * height, text, va="top", fontsize=9,
+def _mosaic(rows, **options):
+    """Draw tiles with their texts; return the figure, its panel, and a tile's (height, width) with the gap."""
+    first = rows[0][0][1]
+    gap = max(1, len(first) // 50)
+    height, width = first.shape[0] + gap, first.shape[1] + gap
+    tall, wide = height * len(rows) - gap, width * max(map(len, rows)) - gap
+    canvas = np.full((tall, wide, *first.shape[2:]), 255 if first.ndim == 3 else np.nan, first.dtype)
+    figure, axes = new_figure(width=9, height=8.3 * tall / wide + 0.7)
+    for i, row in enumerate(rows):
+        for j, (text, picture) in enumerate(row):
+            canvas[i * height:(i + 1) * height - gap, j * width:(j + 1) * width - gap] = picture
+            if text:
+                axes[0, 0].text((j + 0.03) * width, (i + 0.03) * height, text, va="top", fontsize=8,
                                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5})
     axes[0, 0].imshow(canvas, **options)
     return figure, axes[0, 0], (height, width)
 
 
-def _rgb(picture):
-    """Return a picture with three channels: grey ones would need a colour bar."""
+def rgb(picture):
+    """Return a picture with three channels: a grey one would need a colour bar."""
     return picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)

@@ -34,3 +34,9 @@ def _(result: DigitResult):
     name, rows = result.setting.architecture, {"original": result.originals, "reconstruction": result.rebuilt}
     return {"loss": plot_loss_against_samples({name: result.history}, loss_name="training loss (mse)"),
             "digits": plot_digits(result.classes, rows, f"Test digits through {name}")}
+            "map": plot_map_prediction(result.truth, result.predicted, COUNTRIES, f"{setting.label}, seed {setting.seed}")}
+
+
+def _(result: ReconstructionResult):
+    if result.failure:
+        return {}
