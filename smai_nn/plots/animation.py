@@ -1,7 +1,5 @@
 """The GIF of section 2.4: what three mappings have learnt after every epoch, side by side."""
 
-import io
-
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image, ImageSequence
@@ -9,14 +7,15 @@ from PIL import Image, ImageSequence
 from smai_nn.files import write_atomically
 from smai_nn.plots.images import plot_mosaic, rgb
 from smai_nn.plots.maps import COLUMN, ROW
-from smai_nn.plots.style import METHOD_COLOURS, audit, describe, new_figure
+from smai_nn.plots.style import METHOD_COLOURS, audit, describe, new_figure, plain_log_scale
 
 DPI = 80
+PANEL = 2.5  # inches: width and height of a picture
 MILLISECONDS = 100  # a frame
 LAST_MILLISECONDS = 3000
 PLOT_COLOURS = 48  # of the palette, for curves and letters; the others are the pictures' own
-TOLERANCES = (6, 9, 12, 16, 24, 32)  # of 255, see `save_gif`
-MOST_BYTES = 2_000_000
+TOLERANCES = (4, 6, 8, 10, 12, 16, 20, 24, 32, 48)  # of 255, see `save_gif`
+MOST_CHANGES = 1_600_000  # pixels drawn anew in all frames together: they take about a byte each
 
 
 def save_gif(path, name, runs):
@@ -24,21 +23,17 @@ def save_gif(path, name, runs):
 
     `runs` is a list of (method, label, pictures, losses): uint8 (epochs, height, width[, 3]), and the mean squared
     error of each picture. A pixel is drawn anew once one of its channels has moved by more than a tolerance from what
-    is shown: the smallest of TOLERANCES with which the file has at most MOST_BYTES, or else the last one. Raises
-    ValueError for runs of different lengths, or frames that lack a title, a label, a legend or the username.
+    is shown: the smallest of TOLERANCES with which there are about MOST_CHANGES of these. Raises ValueError for runs of
+    different lengths, or frames that lack a title, a label, a legend or the username.
     """
     frames = list(draw_frames(name, runs))
-    palette = _palette(frames, runs)
+    palette, tolerance = _palette(frames, runs), _tolerance(runs)
+    # Without dithering, so that what stands still stays as it was and costs nothing.
+    first, *rest = (Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+                    for frame in without_flicker(frames, tolerance))
     durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_MILLISECONDS]
-    for tolerance in TOLERANCES:
-        # Without dithering, so that what stands still stays as it was and costs nothing.
-        first, *rest = (Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
-                        for frame in _without_flicker(frames, tolerance))
-        content = io.BytesIO()
-        first.save(content, format="GIF", save_all=True, append_images=rest, duration=durations, loop=0)
-        if content.tell() <= MOST_BYTES:
-            break
-    path = write_atomically(path, lambda file: file.write(content.getvalue()))
+    path = write_atomically(path, lambda file: first.save(file, format="GIF", save_all=True, append_images=rest,
+                                                          duration=durations, loop=0))
     if (count := count_frames(path)) != len(frames):
         raise ValueError(f"{path}: expected {len(frames)} frames in the file, got {count}")
     return path
@@ -56,7 +51,7 @@ def draw_frames(name, runs):
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"runs: expected as many pictures as losses in each, at least one, got {sorted(lengths)}")
     (epochs,) = lengths
-    figure, axes = new_figure(1, len(runs), width=3.3, height=5.9, margins=(0.65, 2.9, 0.15, 0.25))
+    figure, axes = new_figure(1, len(runs), width=PANEL + 0.9, height=PANEL + 3.15, margins=(0.75, 2.9, 0.15, 0.25))
     figure.set_dpi(DPI)
     canvas = FigureCanvasAgg(figure)
     everything = np.concatenate([losses for *_, losses in runs])
@@ -94,7 +89,8 @@ class _Panel:
         describe(axes, f"{name}: {self.label}", COLUMN, ROW)
         curve = axes.inset_axes((0, -0.82, 1, 0.5))
         (self.line,) = curve.plot([], [], color=METHOD_COLOURS[method], linewidth=2, marker="o", markevery=[-1])
-        curve.set(yscale="log", **limits)
+        curve.set(**limits)
+        plain_log_scale(curve.yaxis, "{x:.0e}")
         curve.grid(alpha=0.25)
         describe(curve, "Loss of the picture above", "epoch", "MSE", legend="below", handles=[self.line])
         self.legend = curve.get_legend()
@@ -112,7 +108,7 @@ class _Panel:
 def _palette(frames, runs):
     """Return one palette for all frames, a Pillow image: the pictures' own colours, and some of the plot."""
     pictures = np.hstack([rgb(run_pictures[epoch]) for _, _, run_pictures, _ in runs
-                          for epoch in np.linspace(0, len(frames) - 1, 4).astype(int)])
+                          for epoch in np.unique(np.geomspace(1, len(frames), 6).astype(int)) - 1])
     colours = []
     for sample, count in ((pictures, 256 - PLOT_COLOURS), (frames[-1][-frames[-1].shape[0] // 3:], PLOT_COLOURS)):
         colours += Image.fromarray(np.ascontiguousarray(sample)).quantize(count, kmeans=2).getpalette()[:3 * count]
@@ -121,11 +117,26 @@ def _palette(frames, runs):
     return palette
 
 
-def _without_flicker(frames, tolerance):
-    """Yield the frames with every pixel as last shown until one of its channels has moved by more than `tolerance`."""
+def _tolerance(runs):
+    """Return the smallest of TOLERANCES with few enough changes, counted on every 16th pixel of the pictures."""
+    samples = [[rgb(picture[::4, ::4]) for picture in pictures] for _, _, pictures, _ in runs]
+    area = (PANEL * DPI) ** 2 / samples[0][0][..., 0].size  # pixels on the screen for one of the sample
+    for tolerance in TOLERANCES:
+        shown = [list(without_flicker(sample, tolerance, copy=True)) for sample in samples]
+        changes = sum(np.any(a != b, axis=2).sum() for sample in shown for a, b in zip(sample, sample[1:]))
+        if changes * area <= MOST_CHANGES:
+            break
+    return tolerance
+
+
+def without_flicker(frames, tolerance, copy=False):
+    """Yield the frames with every pixel as last shown until one of its channels has moved by more than `tolerance`.
+
+    All are one array that changes, unless a `copy` is asked for.
+    """
     shown = frames[0].copy()
     for frame in frames:
         red, green, blue = np.moveaxis(np.abs(np.subtract(frame, shown, dtype=np.int16)) > tolerance, 2, 0)
         changed = red | green | blue  # far quicker than any(axis=2)
         shown[changed] = frame[changed]
-        yield shown
+        yield shown.copy() if copy else shown
