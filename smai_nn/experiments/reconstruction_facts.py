@@ -1,8 +1,63 @@
-"""Facts about the runs of section 2: plain numbers with names, from results alone."""
+"""Facts about section 2, plain numbers with names, and the rows of its tables: from results alone."""
 
 import numpy as np
 
-from smai_nn.experiments.reconstruction import BLUR_MAPPINGS, COMPARED, FIRST_CAP, MARGIN, choose
+from smai_nn.experiments.reconstruction import BLUR_MAPPINGS, COMPARED, FIRST_CAP, MARGIN, choose, unusual_features
+from smai_nn.features import get_fourier, get_polynomial, get_raw, pixel_features, scale_coordinates
+
+
+def picture_facts(pictures):
+    """Return what 2.1 says of its pictures, a dict name -> uint8 array, as facts: `picture.<name>.<what>`."""
+    facts = {}
+    for name, picture in pictures.items():
+        pixels = picture.reshape(len(picture) ** 2, -1)
+        facts |= {f"picture.{name}.variance": float(np.var(pixels / 255, axis=0).mean()),
+                  f"picture.{name}.colours": len(np.unique(pixels, axis=0)),
+                  f"picture.{name}.extreme": float(np.mean((pixels < 26) | (pixels > 229)))}
+    return facts
+
+
+def fit_row(row, method, size):
+    """Return the least-squares fit of a picture's row, intensities (n,), by a constant and the columns of gamma."""
+    coords = scale_coordinates(np.stack([np.arange(len(row)), np.zeros(len(row))], axis=1), len(row), method)
+    gamma = {"Raw": get_raw, "Polynomial": lambda x: get_polynomial(x, size), "Fourier": lambda x: get_fourier(x, size)}
+    columns = np.column_stack([np.ones(len(row)), gamma[method](coords)])
+    return columns @ np.linalg.lstsq(columns, row, rcond=None)[0]
+
+
+def expansion_facts(row, fits):
+    """Return what 2.2 says of the columns, and of fits of one row, a list of (method, label, values), as facts."""
+    power = scale_coordinates(np.stack([np.arange(len(row))] * 2, axis=1), len(row), "Polynomial")[:, 0] ** 25
+    outer = np.arange(len(row)) < len(row) / 20
+    outer |= outer[::-1]
+    facts = {"columns.power_in_outer_tenth": float(np.square(power[outer]).sum() / np.square(power).sum())}
+    for method, _, values in fits:
+        square = np.square(values - row)
+        facts |= {f"row.{method.lower()}.mse": float(square.mean()),
+                  f"row.{method.lower()}.outer": float(square[outer].mean() / square.mean())}
+    return facts
+
+
+def line_ranks(line, freqs):
+    """Return the rank of get_fourier's columns on a line of `line` pixels along each axis, for each number in `freqs`."""
+    across = np.stack([np.arange(line) / line, np.zeros(line)], axis=1)
+    return [int(np.linalg.matrix_rank(get_fourier(np.vstack([across, across[:, ::-1]]), k))) for k in freqs]
+
+
+def scaling_table(results):
+    """Return the rows of the table of section 2.3, a row for each variant in COMPARED."""
+    rows = []
+    for (method, size, scaling), found in _by_variant(results).values():
+        setting = found[0].setting
+        with np.errstate(over="ignore"):
+            x = pixel_features(setting.size, method, size, size) if scaling == "standard" else unusual_features(setting)
+            sizes = np.sqrt(np.mean(np.square(x, dtype=float), axis=0))
+        values = [r.psnr for r in found]
+        rows.append({"mapping": setting.label, "coordinates in": "as here" if scaling == "standard" else scaling,
+                     "largest value": f"{np.abs(x).max():.3g}", "columns' sizes": f"{sizes.min():.2g} to {sizes.max():.2g}",
+                     "PSNR (dB)": "diverged" if None in values else
+                     f"{np.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"})
+    return rows
 
 
 def scaling_facts(results):
@@ -10,19 +65,28 @@ def scaling_facts(results):
 
     `scaling.seed_range` is the largest range over the seeds of one variant, dB.
     """
-    values = {name: [r.psnr for r in results if (r.setting.method, r.setting.size_of_mapping, r.setting.scaling) == key]
-              for name, key in COMPARED.items()}
+    values = {name: [r.psnr for r in found] for name, (_, found) in _by_variant(results).items()}
     trained = {name: found for name, found in values.items() if None not in found}
-    return {**{f"scaling.{name}": float(np.median(trained[name])) if name in trained else None for name in values},
-            "scaling.seed_range": max(max(found) - min(found) for found in trained.values())}
+    facts = {f"scaling.{name}": float(np.median(trained[name])) if name in trained else None for name in values}
+    facts["scaling.fourier.gain_over_two"] = facts["scaling.fourier.standard"] - facts["scaling.fourier.two_cycles"]
+    failures = [r.failure for r in results if r.failure]
+    return facts | {"scaling.seed_range": max(max(found) - min(found) for found in trained.values()),
+                    "scaling.diverged": len(failures), "scaling.failure": failures[0] if failures else "(none diverged)"}
+
+
+def _by_variant(results):
+    return {name: (key, [r for r in results
+                         if (r.setting.method, r.setting.size_of_mapping, r.setting.scaling) == key])
+            for name, key in COMPARED.items()}
 
 
 def screening_facts(results):
-    """Return what the screening came to as facts: the PSNR of the best, of the chosen, the third, what the rule costs."""
+    """Return, as facts, the mean PSNRs of the best candidate and of the chosen one, and what the rule gives away."""
     rows, chosen = choose(results)
     means = {setting: mean for setting, _, mean in rows}
     return {"screening.candidates": len(rows), "screening.best": rows[0][2], "screening.chosen": means[chosen],
-            "screening.cost": rows[0][2] - means[chosen], "screening.rate": chosen.learning_rate,
+            "screening.cost": rows[0][2] - means[chosen], "screening.margin": MARGIN,
+            "screening.recipe": chosen.recipe, "screening.best_recipe": rows[0][0].recipe,
             "screening.close": sum(mean >= rows[0][2] - MARGIN for mean in means.values())}
 
 
@@ -33,13 +97,13 @@ def best_of_methods(results):
 
 
 def mapping_facts(results):
-    """Return losses and times of the runs of section 2.4 as facts, and what is said of them."""
+    """Return losses, times and shares explained of the runs of section 2.4 as facts, and what is said of them."""
     facts = {}
     for result in results:
         name = f"reconstruction.{result.setting.picture}.{result.setting.key}"
         facts |= {f"{name}.mse": result.mse, f"{name}.psnr": result.psnr, f"{name}.seconds": result.epoch_seconds,
-                  f"{name}.low": result.explained(0, 5), f"{name}.middle": result.explained(25, 50),
-                  f"{name}.high": result.explained(50), f"{name}.first_cycle": result.error_energy[1]}
+                  f"{name}.columns": result.in_width, f"{name}.middle": result.explained(25, 50),
+                  f"{name}.high": result.explained(50), f"{name}.first_cycle": float(result.error_energy[1])}
     for picture in sorted({r.setting.picture for r in results}):
         best = best_of_methods([r for r in results if r.setting.picture == picture])
         for result in best:
@@ -52,37 +116,58 @@ def mapping_facts(results):
     return facts
 
 
+def runs_by_method(results):
+    """Return {"BASE": its results in the order of blur, "FOURIER": ...}, those of the seed 0."""
+    first = sorted((r for r in results if r.setting.seed == 0), key=lambda r: r.setting.level)
+    return {name: [r for r in first if r.setting.method == method] for name, (method, _) in BLUR_MAPPINGS.items()}
+
+
+def losses_by_level(results, method):
+    """Return {level: final losses, the seed 0's first} of one method."""
+    losses = {}
+    for result in sorted(results, key=lambda r: (r.setting.level, r.setting.seed)):
+        if result.setting.method == method:
+            losses.setdefault(result.setting.level, []).append(result.mse)
+    return losses
+
+
 def blur_facts(results):
-    """Return losses of the runs of section 2.5 (the first seed's) as facts, and what is said of them."""
-    facts = {}
-    for name, (method, _) in BLUR_MAPPINGS.items():
-        own = [r for r in results if r.setting.method == method]
-        first = sorted((r for r in own if r.setting.seed == 0), key=lambda r: r.setting.level)
-        by_level = {r.setting.level: [o.mse for o in own if o.setting.level == r.setting.level] for r in first}
-        name, losses = f"blur.{name.lower()}", [r.mse for r in first]
-        facts |= {f"{name}.{r.setting.level}.mse": r.mse for r in first}
-        facts |= {f"{name}.fall": losses[0] / losses[-1], f"{name}.rises": int(np.sum(np.diff(losses) > 0)),
-                  f"{name}.relative_first": losses[0] / first[0].variance,
-                  f"{name}.relative_last": losses[-1] / first[-1].variance,
-                  f"{name}.above5_first": float(first[0].error_energy[6:].sum() / losses[0]),
-                  f"{name}.epochs": float(np.median([r.history.epochs for r in own])),
-                  f"{name}.spread": max(max(values) / min(values) for values in by_level.values())}
-    detail = [r.target_energy[6:].sum() for r in first]
-    ratios = {r.setting.level: facts[f"blur.base.{r.setting.level}.mse"] / r.mse for r in first}
-    widest = max(ratios, key=ratios.get)
+    """Return losses of the runs of section 2.5 (those of the seed 0) as facts, and what is said of them."""
+    facts, runs = {}, runs_by_method(results)
+    for name, own in runs.items():
+        losses, method = [r.mse for r in own], own[0].setting.method
+        seeds = [values for values in losses_by_level(results, method).values() if len(values) > 1]
+        name = f"blur.{name.lower()}"
+        facts |= {f"{name}.{r.setting.level}.mse": r.mse for r in own} | {
+            f"{name}.fall": losses[0] / losses[-1], f"{name}.rises": int(np.sum(np.diff(losses) > 0)),
+            f"{name}.rise": max(after / before for before, after in zip(losses, losses[1:])),
+            f"{name}.relative_first": losses[0] / own[0].variance, f"{name}.relative_last": losses[-1] / own[-1].variance,
+            f"{name}.error_above_5": float(own[0].error_energy[6:].sum() / losses[0]),
+            f"{name}.epochs": float(np.median([r.history.epochs for r in results if r.setting.method == method])),
+            f"{name}.spread": max((max(values) / min(values) for values in seeds), default=1.0)}
+    base, fourier = runs.values()
+    ratios = {a.setting.level: a.mse / b.mse for a, b in zip(base, fourier)}
+    widest, detail = max(ratios, key=ratios.get), [float(r.target_energy[6:].sum()) for r in base]
     return facts | {
-        "blur.runs": len(results), "blur.levels": len(ratios), "blur.stopped": sum(r.converged for r in results),
-        "blur.late": sum(r.history.epochs > FIRST_CAP for r in results),
-        "blur.variance_left": first[-1].variance / first[0].variance, "blur.detail_left": float(detail[-1] / detail[0]),
+        "blur.runs": len(results), "blur.levels": len(ratios), "blur.last": max(ratios),
+        "blur.stopped": sum(r.converged for r in results), "blur.late": sum(r.history.epochs > FIRST_CAP for r in results),
+        "blur.variance_left": base[-1].variance / base[0].variance, "blur.detail_left": detail[-1] / detail[0],
         "blur.ratio_first": ratios[min(ratios)], "blur.ratio_last": ratios[max(ratios)],
-        "blur.ratio_widest": ratios[widest], "blur.widest": widest}
+        "blur.ratio_widest": ratios[widest], "blur.widest": widest,
+        "blur.rise": max(facts["blur.base.rise"], facts["blur.fourier.rise"]),
+        "blur.spread": max(facts["blur.base.spread"], facts["blur.fourier.spread"])}
 
 
 def steepest_rise(results):
-    """Return the result, among the first seed's, whose loss exceeds that of the level before by the largest factor."""
-    pairs = []
-    for method, _ in BLUR_MAPPINGS.values():
-        own = sorted((r for r in results if (r.setting.method, r.setting.seed) == (method, 0)),
-                     key=lambda r: r.setting.level)
-        pairs += zip(own, own[1:])
+    """Return the result, among those of the seed 0, that exceeds the one at the level before by the largest factor."""
+    pairs = [pair for own in runs_by_method(results).values() for pair in zip(own, own[1:])]
     return max(pairs, key=lambda pair: pair[1].mse / pair[0].mse)[1]
+
+
+def falling_facts(constant, falling, results):
+    """Return what a run with a falling rate says of a rise, that of the run `constant`, as facts `falling.<what>`."""
+    own = next(own for own in runs_by_method(results).values() if constant in own)
+    before = own[own.index(constant) - 1]
+    return {"falling.level": constant.setting.level, "falling.method": constant.setting.label,
+            "falling.before": before.mse, "falling.constant": constant.mse, "falling.falling": falling.mse,
+            "falling.gain": constant.mse / falling.mse}
