@@ -55,6 +55,30 @@ class PicturesProfile:
     blur_levels: tuple  # those of them that there are
     blur_seeds: dict  # level -> seeds, where there are more than the seed 0
     blur_max_epochs: int  # cap where early stopping decides
+class SampleProfile:
+    """Section 1.5, goal 2."""
+
+    sgd_rates: tuple
+    adam_rates: tuple
+    batch_sizes: tuple
+    accumulations: tuple
+    slopes: tuple  # of recursive least squares
+    noise_ratios: tuple  # likewise
+    gradient_tuning_seeds: tuple  # of the runs that choose the settings of SGD and Adam
+    tuning_seeds: tuple  # likewise, of recursive least squares
+    tuning_samples: int  # after which such a run of SGD or Adam ends
+    gradient_seeds: tuple  # of the runs that are reported
+    seeds: tuple
+    gradient_samples: int  # after which such a run of SGD or Adam ends
+
+
+@dataclasses.dataclass(frozen=True)
+class WholeMapProfile:
+    """Section 1.5, the whole map."""
+
+    shapes: tuple  # widths of the hidden layers
+    seeds: tuple
+    max_epochs: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +91,8 @@ class Profile:
     border: BorderProfile
     digits: DigitProfile
     pictures: PicturesProfile
+    samples: SampleProfile
+    whole_map: WholeMapProfile
 
 
 FULL = Profile(
@@ -84,6 +110,11 @@ FULL = Profile(
                               ("adam", 0.003, 512, "cosine"), ("momentum", 0.03, 128, "cosine")),
                     epochs={"smiley": 50, "cat": 150}, blur_levels=tuple(range(11)),
                     blur_seeds={level: (0, 1) for level in (0, 5, 10)}, blur_max_epochs=200))
+    SampleProfile(sgd_rates=(0.01, 0.03, 0.1, 0.3), adam_rates=(0.0003, 0.001, 0.003, 0.01), batch_sizes=(1, 4, 16, 64),
+                  accumulations=(1, 4), slopes=(30.0, 60.0, 120.0, 240.0), noise_ratios=(3.0, 10.0, 30.0, 100.0),
+                  gradient_tuning_seeds=(100, 101, 102), tuning_seeds=(100, 101, 102, 103, 104), tuning_samples=10_000,
+                  gradient_seeds=tuple(range(10)), seeds=tuple(range(20)), gradient_samples=100_000),
+    WholeMapProfile(shapes=((16,) * 3, (14,) * 4), seeds=(0, 1, 2), max_epochs=12_000))
 
 QUICK = Profile(
     "quick", "quick: the same code on smaller grids, fewer epochs and samples, for a quick look",
@@ -98,6 +129,10 @@ QUICK = Profile(
                               ("momentum", 0.03, 128, "cosine")),
                     epochs={"smiley": 50, "cat": 150}, blur_levels=(0, 2, 5, 10),
                     blur_seeds={level: (0, 1) for level in (0, 5, 10)}, blur_max_epochs=110))
+    SampleProfile(sgd_rates=(0.1,), adam_rates=(0.003,), batch_sizes=(4, 16), accumulations=(1, 4),
+                  slopes=(60.0, 120.0), noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,), tuning_seeds=(100, 101),
+                  tuning_samples=2500, gradient_seeds=(0, 1), seeds=(0, 1, 2), gradient_samples=10_000),
+    WholeMapProfile(shapes=((16,) * 3,), seeds=(0,), max_epochs=600))
 
 PROFILES = {profile.name: profile for profile in (FULL, QUICK)}
 
