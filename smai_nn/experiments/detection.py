@@ -1,43 +1,37 @@
-"""Section 3.2: autoencoders that know one person's pictures, and take all others for anomalies.
+"""Section 3.2: detectors that know one person's pictures, and take for an anomaly what they rebuild badly.
 
-Without LFW the same runs on the shipped digits: one digit is the person, the other digits are the others.
+In: a DetectionSetting. Out: a run folder with the errors of all pictures by role and the few pictures that are shown,
+and the DetectionResult that is read from it. What to compare is chosen before, by two studies that see no test picture.
+Without LFW the same runs take the shipped digits: one digit is the person, the other digits are the others.
 """
 
 import dataclasses
-import functools
-import itertools
+import hashlib
+from pathlib import Path
 
 import numpy as np
 
-from smai_nn.activations import ACTIVATIONS, Identity
-from smai_nn.anomaly import (
-    FOLDS,
-    auc,
-    detection_scores,
-    scale_pictures,
-    split_pictures,
-    threshold_from,
-)
+from smai_nn.activations import Identity
 from smai_nn.autoencoder import MLPAutoencoder
+from smai_nn.baselines import fit_pca, pca_reconstruct
 from smai_nn.checks import require_choice
 from smai_nn.datasets.images import crop_pictures
-from smai_nn.datasets.lfw import WHOLE, find_lfw, load_lfw
+from smai_nn.datasets.lfw import WHOLE, load_lfw
 from smai_nn.datasets.mnist import load_shipped
-from smai_nn.datasets.sources import DataSource, may_download
-from smai_nn.experiments.recording import train_and_save
+from smai_nn.datasets.sources import DataSource
+from smai_nn.experiments import anomaly
 from smai_nn.metrics import squared_errors
 from smai_nn.optim import Adam
-from smai_nn.pca import fit_pca, pca_reconstruct
-from smai_nn.plots.autoencoders import plot_error_histogram
-from smai_nn.trainer import History, TrainConfig
+from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
+from smai_nn.trainer import History, TrainConfig, Trainer
 
-PORTRAIT_SIZE = 128  # px, of the decoded portraits that all crops are cut from
+PORTRAIT_SIZE = 96  # px, of the decoded portraits that all boxes are cut from
+DETECTORS = ("autoencoder", "pca", "mean")
 
-# Boxes about the middle column, by centre row, height and width in parts of the portrait, and the whole portrait.
-FACE_CROPS = (WHOLE, *((round(c - h / 2, 3), round(c + h / 2, 3), round(0.5 - w / 2, 3), round(0.5 + w / 2, 3))
-                       for c, h, w in itertools.product((0.48, 0.52, 0.56), (0.26, 0.32, 0.4, 0.5),
-                                                        (0.22, 0.27, 0.34, 0.5))))
-DIGIT_CROPS = (WHOLE, *((m, 1 - m, m, 1 - m) for m in (0.1, 0.2, 0.3)))
+# The candidates: square boxes about the middle column, by side and by centre row, in parts of the portrait; and all.
+SIDES, CENTRES = (0.2, 0.26, 0.34, 0.5), (0.48, 0.52, 0.56)
+BOXES = (WHOLE, *(tuple(round(middle + sign * side / 2, 3) for middle in (centre, 0.5) for sign in (-1, 1))
+                  for centre in CENTRES for side in SIDES))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,261 +40,364 @@ class Pictures:
 
     images: np.ndarray
     names: np.ndarray
+    normal: str  # the name that is normal
     source: DataSource
-    description: str
-    are_faces: bool  # LFW; else the shipped digits stand in for it
-
-    @property
-    def candidates(self):
-        """The crops that are compared."""
-        return FACE_CROPS if self.are_faces else DIGIT_CROPS
-
-    @property
-    def identities(self):
-        """Names that are normal in turn; the first is the one of the assignment."""
-        return ("George_W_Bush", "Colin_Powell", "Tony_Blair") if self.are_faces else ("digit 0", "digit 3", "digit 7")
 
 
 @dataclasses.dataclass(frozen=True)
 class DetectionSetting:
     """Settings of one detector; a sweep states only what differs."""
 
-    normal: str = "George_W_Bush"  # whose pictures are normal
+    detector: str = "autoencoder"  # or "pca", with as many components as the bottleneck has units; or "mean"
     crop: tuple = WHOLE  # top, bottom, left, right in parts of the picture
-    size: int = 32  # px, width and height after cropping
-    scaling: str = "picture"  # see scale_pictures
-    hidden: tuple = (256, 128)  # widths of the encoder's hidden layers; the decoder has them in reverse
-    bottleneck: int = 64
-    activation: str = "relu"  # of the hidden layers; the output is the identity
-    input_noise: float = 0.0  # denoising: deviation of the noise on the inputs while training
-    mirrored: bool = False  # also train on the mirror images of the training pictures
+    size: int = 24  # px, width and height after cropping
+    scaling: str = "both"  # see scale_pictures
+    hidden: tuple = (256, 128)  # widths of the encoder's hidden layers (ReLU); the decoder has them in reverse
+    bottleneck: int = 24
+    input_noise: float = 0.6  # denoising: deviation of the noise on the inputs while training; the targets stay clean
+    mirrored: bool = True  # also learn from the mirror images of the training pictures
     learning_rate: float = 0.001  # of Adam, falling to 0 along a cosine
     batch_size: int = 32
-    max_epochs: int = 100
+    max_epochs: int = 60
     quantile: float = 0.95  # share of the validation normals that the threshold lets pass
-    seed: int = 0  # of the split, of the initial values and of the shuffling, in separate streams
-    fold: int | None = None  # while settings are chosen: no picture of a test has a role, this part is held out
+    seed: int = 0  # which fifth is tested; also of the initial values and of the shuffling, in separate streams
+    folds: tuple = ()  # while settings are chosen: no picture of a test has a role, these parts are held out in turn
 
     def __post_init__(self):
-        require_choice(self.activation, "activation", tuple(ACTIVATIONS))
+        require_choice(self.detector, "detector", DETECTORS)
+
+    @property
+    def is_whole(self):
+        """Whether the whole picture is compared."""
+        return self.crop == WHOLE
+
+    @property
+    def label(self):
+        """Detector and bottleneck, such as "autoencoder 24"."""
+        return self.detector if self.detector == "mean" else f"{self.detector} {self.bottleneck}"
 
 
 @dataclasses.dataclass(frozen=True)
-class Detector:
-    """A detector's errors of all pictures, (n,), NaN for those without a role, and what they come to."""
+class ChoiceResult:
+    """What one setting comes to on held-out normals that are in no test, means over the folds."""
 
     setting: DetectionSetting
-    errors: np.ndarray
+    validation_error: float  # needs no anomalies
+    set_aside_auc: float  # does: held-out normals against people set aside
+    mean_picture: np.ndarray  # of the normals that are in no test, uncropped, uint8, its rows end to end
 
-    @property
-    def split(self):
-        """Which picture has which role."""
-        return split_of(self.setting)
+
+@dataclasses.dataclass(frozen=True)
+class DetectionResult:
+    """One detector's errors of all pictures by role, and what they come to."""
+
+    setting: DetectionSetting
+    normal: str  # the name that is normal
+    errors: dict  # role -> (n,) float32, in the order of the pictures' names
+    history: History  # without epochs for PCA and the mean picture
+    figures: dict  # parameter_count and parameters_sha256 of an autoencoder, explained (share of variance) of PCA
+    cases: dict  # of an autoencoder: arrays with one entry for each case that there is, see `_cases`
+    folder: Path
 
     @property
     def threshold(self):
-        """The error above which a picture is called an anomaly: the setting's quantile of the validation normals."""
-        return self.threshold_at(self.setting.quantile)
+        """The error that the setting's share of the validation normals does not exceed: needs no anomalies."""
+        return anomaly.threshold_from(self.errors["validation"], self.setting.quantile)
 
-    def threshold_at(self, quantile):
-        """Return the error that this share of the validation normals does not exceed."""
-        return threshold_from(self.errors[self.split.validation], quantile)
-
-    def balance_set_aside(self, quantile):
-        """Return the balanced accuracy of that threshold on the validation normals and those set aside: no test."""
-        groups = self.errors[self.split.validation], self.errors[self.split.set_aside]
-        return detection_scores(*groups, self.threshold_at(quantile))["balanced_accuracy"]
+    @property
+    def tuned_threshold(self):
+        """The threshold with the largest balanced accuracy on validation normals and people set aside: needs those."""
+        return anomaly.best_threshold(self.errors["validation"], self.errors["set_aside"])
 
     @property
     def validation_error(self):
         """Mean error of the validation normals: the measure that needs no anomalies."""
-        return float(self.errors[self.split.validation].mean())
-
-    @property
-    def set_aside_auc(self):
-        """AUC of the validation normals against those set aside: the measure that does."""
-        return auc(self.errors[self.split.validation], self.errors[self.split.set_aside])
+        return float(self.errors["validation"].mean())
 
     def test_errors(self, everyone=False):
         """Return (errors of the test's normals, of its anomalies); `everyone` adds those set aside to the latter."""
-        split = self.split
-        anomalies = np.concatenate([split.others, split.set_aside]) if everyone else split.others
-        return self.errors[split.test], self.errors[anomalies]
+        others = self.errors["others"]
+        return self.errors["test"], np.concatenate([others, self.errors["set_aside"]]) if everyone else others
 
-    def scores(self, quantile=None):
-        """Return the test's detection_scores at the threshold of this quantile, by default the setting's."""
-        return detection_scores(*self.test_errors(), self.threshold_at(quantile or self.setting.quantile))
-
-
-@dataclasses.dataclass(frozen=True)
-class DetectionResult(Detector):
-    """One trained autoencoder as a detector."""
-
-    autoencoder: MLPAutoencoder
-    history: History
-    folder: str  # name of the run folder
+    def scores(self, threshold=None, everyone=False):
+        """Return the test's `detection_scores` at a threshold, by default the one that needs no anomalies."""
+        return anomaly.detection_scores(*self.test_errors(everyone), self.threshold if threshold is None else threshold)
 
 
 def load_pictures():
     """Return Pictures: LFW if it is there (or a download was asked for), else the shipped digits."""
-    return _pictures(find_lfw(), may_download())
-
-
-@functools.lru_cache(1)
-def _pictures(found, downloading):
-    """Read them once in every process, as long as the source stays the same."""
-    if found is not None or downloading:
-        faces = load_lfw(PORTRAIT_SIZE, PORTRAIT_SIZE)
-        return Pictures(faces.images, faces.people, faces.source, str(faces), are_faces=True)
+    faces = load_lfw(PORTRAIT_SIZE, PORTRAIT_SIZE, progress=False)
+    if faces is not None:
+        return Pictures(faces.images, faces.people, "George_W_Bush", faces.source)
     digits = load_shipped()
     images = np.concatenate([digits.x_train, digits.x_test]).reshape(-1, 28, 28)
     names = np.array([f"digit {label}" for label in np.concatenate([digits.y_train, digits.y_test])])
-    return Pictures(np.round(255 * images).astype(np.uint8), names, digits.source,
-                    f"{len(images):,} digits from {digits.source}", are_faces=False)
+    return Pictures(np.round(255 * images).astype(np.uint8), names, "digit 0", digits.source)
 
 
-def split_of(setting):
-    """Return the Split of the pictures under a setting."""
-    return _split(find_lfw(), setting.normal, setting.seed, setting.fold)
+def pictures_source(setting=None):
+    """Return the DataSource of the pictures that a run would use now."""
+    return load_pictures().source
 
 
-@functools.lru_cache(32)
-def _split(found, normal, seed, fold):
-    """Draw a split once in every process: thousands of names take a while, and every score asks for it."""
-    return split_pictures(load_pictures().names, normal, seed, fold=fold)
-
-
-@functools.lru_cache(4)  # 14 MB each; section 3.2 compares as many boxes
-def _crops(found, crop, size):
-    return crop_pictures(load_pictures().images, size, size, crop)
-
-
-def rows_of(setting):
-    """Return all pictures, cropped and scaled, as rows (n, size * size) float32."""
-    images = _crops(find_lfw(), tuple(setting.crop), setting.size)
-    return scale_pictures(images, setting.scaling, split_of(setting).train)
-
-
-def as_seen(setting, rows):
-    """Return scaled rows (n, size * size) as pictures (n, size, size) that look like ones.
-
-    What made all pixels count alike is undone: with "both" they are those of "picture", with "pixel" those of "none".
-    """
-    before = {"both": "picture", "pixel": "none"}.get(setting.scaling)
-    pictures = rows
-    if before:
-        train = rows_of(dataclasses.replace(setting, scaling=before))[split_of(setting).train]
-        pictures = rows * train.std(axis=0) + train.mean(axis=0)
-    return pictures.reshape(-1, setting.size, setting.size)
+def score_choice(setting):
+    """Return the ChoiceResult of one setting with folds."""
+    pictures, scores = load_pictures(), []
+    for fold in setting.folds:
+        split = anomaly.split_pictures(pictures.names, pictures.normal, fold=fold)
+        x, _, _ = _rows(pictures, split, setting)
+        rebuilt, _, _ = _learn_and_rebuild(setting, x, len(split["train"]))
+        errors = _by_role(split, squared_errors(rebuilt, x))
+        scores.append((errors["validation"].mean(), anomaly.auc(errors["validation"], errors["set_aside"])))
+    normals = pictures.images[np.concatenate([split["train"], split["validation"]])]
+    return ChoiceResult(setting, *np.mean(scores, axis=0).tolist(), normals.mean(axis=0).astype(np.uint8).ravel())
 
 
 def run_detection(setting, progress=False):
-    """Train one autoencoder on the training normals, keep its run folder, and return a DetectionResult."""
-    x, split = rows_of(setting), split_of(setting)
-    train = x[split.train]
+    """Let one detector learn the training normals and rebuild every picture once; return its run folder's path."""
+    pictures = load_pictures()
+    split = anomaly.split_pictures(pictures.names, pictures.normal, setting.seed)
+    x, mean, deviation = _rows(pictures, split, setting)
+    name = f"{setting.label}-s{setting.seed}"
+    with RunFolder.recording(name, DETECTION.described(setting, pictures.source)) as folder:
+        rebuilt, history, figures = _learn_and_rebuild(setting, x, len(split["train"]), progress)
+        errors = _by_role(split, squared_errors(rebuilt, x).astype(np.float32))
+        folder.save_arrays("errors", **errors)
+        result = DetectionResult(setting, pictures.normal, errors, history, figures, {}, folder.path)
+        if setting.detector == "autoencoder":
+            folder.save_arrays("cases", **_cases(result, pictures, split, x, rebuilt, mean, deviation))
+        folder.finish(history, {"normal": pictures.normal, **figures, **result.scores(),
+                                "tuned_threshold": result.tuned_threshold, "validation_error": result.validation_error})
+    return folder.path
+
+
+def _rows(pictures, split, setting):
+    """Return the pictures that have a role, cropped and scaled, see scale_pictures; role after role, training first."""
+    images = pictures.images[np.concatenate(list(split.values()))]
+    images = crop_pictures(images, setting.size, setting.size, setting.crop)
+    return anomaly.scale_pictures(images, setting.scaling, np.arange(len(split["train"])))
+
+
+def _by_role(split, values):
+    """Return {role: its part of `values`}, which are in the order of `_rows`."""
+    return dict(zip(split, np.split(values, np.cumsum([len(rows) for rows in split.values()])[:-1])))
+
+
+def _learn_and_rebuild(setting, x, train_count, progress=False):
+    """Learn the first rows of x; return (all of x rebuilt, History, figures of the detector)."""
+    train = x[:train_count]
     if setting.mirrored:
         images = train.reshape(-1, setting.size, setting.size)
         train = np.concatenate([train, images[:, :, ::-1].reshape(train.shape)])
+    if setting.detector != "autoencoder":
+        components = setting.bottleneck if setting.detector == "pca" else 0
+        pca = fit_pca(train, max(components, 1))
+        return (pca_reconstruct(pca, x, components), History(len(train), len(train), stop_reason="closed form"),
+                {"explained": float(pca.explained_variance_ratio_[:components].sum())})
     initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
-    autoencoder = MLPAutoencoder(x.shape[1], setting.hidden, setting.bottleneck,
-                                 activation=ACTIVATIONS[setting.activation], output_activation=Identity,
+    autoencoder = MLPAutoencoder(x.shape[1], setting.hidden, setting.bottleneck, output_activation=Identity,
                                  optimizer=Adam(setting.learning_rate), rng=initial_rng)
-    config = TrainConfig(batch_size=setting.batch_size, max_epochs=setting.max_epochs, patience=None,
-                         learning_rate_schedule="cosine", input_noise=setting.input_noise, progress=progress)
-
-    @functools.cache
-    def detector():
-        """Return the trained detector, computed once."""
-        errors = np.full(len(x), np.nan)
-        errors[split.rows] = autoencoder.errors(x[split.rows])
-        return Detector(setting, errors)
-
-    def metrics(history):
-        chosen_by = {"set_aside_auc": detector().set_aside_auc, "validation_error": detector().validation_error}
-        if setting.fold is not None:
-            return chosen_by
-        return chosen_by | detector().scores() | {"auc_against_everyone": auc(*detector().test_errors(everyone=True))}
-
-    def figures(history):
-        groups = (detector().test_errors() if setting.fold is None else
-                  (detector().errors[split.validation], detector().errors[split.set_aside]))
-        return {"errors": plot_error_histogram(*groups, detector().threshold, setting.normal,
-                                               f"Bottleneck {setting.bottleneck}, seed {setting.seed}")}
-
-    source = load_pictures().source
-    settings = {"experiment": "detection", "data": source.record(), "seed": setting.seed,
-                "detection": dataclasses.asdict(setting)}
-    name = (f"{setting.normal.replace(' ', '_')}-b{setting.bottleneck}-"
-            + (f"s{setting.seed}" if setting.fold is None else f"fold{setting.fold}"))
-    folder, history = train_and_save(
-        autoencoder.model, config, train, train, rng=shuffle_rng, name=name, settings=settings, figures=figures,
-        metrics=metrics, arrays=lambda history: {"errors": {"errors": detector().errors, **vars(split)}})
-    return DetectionResult(setting, detector().errors, autoencoder, history, folder.name)
+    model = getattr(autoencoder, "model", autoencoder)
+    config = TrainConfig(setting.batch_size, max_epochs=setting.max_epochs, patience=None, progress=progress,
+                         learning_rate_schedule="cosine", input_noise=setting.input_noise)
+    history = Trainer(model, config, rng=shuffle_rng).fit(train, train)
+    return autoencoder.reconstruct(x), history, {
+        "parameter_count": model.parameter_count,
+        "parameters_sha256": hashlib.sha256(model.parameters.tobytes()).hexdigest()[:16]}
 
 
-def pca_detector(setting):
-    """Return the Detector that rebuilds pictures from the first `setting.bottleneck` principal components.
+def _cases(result, pictures, split, x, rebuilt, mean, deviation):
+    """Return arrays of what is shown of a detector, one entry a case: the typical hits and the worst misses.
 
-    They are those of the training normals; with 0 of them, the error is the distance from the mean picture.
+    A hit (true negative, true positive) is the test picture with the median error of its case, a miss (false positive,
+    false negative) the one whose error is the farthest from the threshold. A case that does not occur has no entry.
+    `place` is the picture's place among its role's errors; `compared` and `rebuilt` are as the eye sees them, with the
+    scaling by pixel taken back; `squares` is the error map in the units in which errors are measured.
     """
-    x = rows_of(setting)
-    pca = fit_pca(x[split_of(setting).train], max(setting.bottleneck, 1))
-    return Detector(setting, squared_errors(pca_reconstruct(pca, x, setting.bottleneck), x))
+    entries = []
+    starts = dict(zip(split, np.cumsum([0, *(len(rows) for rows in split.values())])))
+    for case, role, is_flagged, share in (
+            ("true negative", "test", False, 0.5), ("true positive", "others", True, 0.5),
+            ("false positive", "test", True, 1.0), ("false negative", "others", False, 0.0)):
+        places = np.flatnonzero((result.errors[role] > result.threshold) == is_flagged)
+        if len(places):
+            order = places[np.argsort(result.errors[role][places], kind="stable")]
+            place = int(order[int(share * (len(order) - 1))])
+            row, picture = starts[role] + place, split[role][place]
+            entries.append({
+                "case": case, "place": place, "person": str(pictures.names[picture]),
+                "error": result.errors[role][place], "picture": pictures.images[picture], "compared": x[row] * deviation + mean,
+                "rebuilt": rebuilt[row] * deviation + mean, "squares": np.square(rebuilt[row] - x[row])})
+    arrays = {name: np.stack([entry[name] for entry in entries]) for name in entries[0]} if entries else {}
+    for name in ("compared", "rebuilt", "squares") if entries else ():
+        arrays[name] = arrays[name].reshape(-1, result.setting.size, result.setting.size).astype(np.float16)
+    return arrays
 
 
-@dataclasses.dataclass(frozen=True)
-class CropScore:
-    """What PCA comes to on one way to crop and scale, in cross-validation without any picture of the test."""
+def read_detection(folder):
+    """Return the DetectionResult of a finished run's folder."""
+    folder = RunFolder(folder)
+    metrics, setting = folder.metrics(), restore_setting(DetectionSetting, folder.settings()["setting"])
+    figures = {name: metrics[name] for name in ("parameter_count", "parameters_sha256", "explained") if name in metrics}
+    cases = folder.arrays("cases") if setting.detector == "autoencoder" else {}
+    return DetectionResult(setting, metrics["normal"], folder.arrays("errors"),
+                           History.restore(folder.arrays("history"), metrics), figures, cases, folder.path)
 
-    setting: DetectionSetting
-    auc: float  # held-out normals against those set aside, mean over folds
-    unexplained: float  # error of held-out normals, in units of the mean picture's error: needs no anomalies
+
+CHOICES = Study("detector-choices", 1, score_choice, ChoiceResult, pictures_source)
+DETECTION = Experiment("detection", 1, run_detection, read_detection, pictures_source)
 
 
-def score_crop(setting, components=32):
-    """Return the CropScore of a setting's crop, size and scaling.
+def crop_settings(scaling="picture", boxes=BOXES):
+    """Return the settings that try boxes with one scaling, by PCA, which takes a hundredth of an autoencoder's time."""
+    return [DetectionSetting("pca", box, scaling=scaling, bottleneck=32, folds=tuple(range(anomaly.FOLDS)))
+            for box in boxes]
 
-    Each of FOLDS parts of the normal pictures is held out in turn from a PCA of the others. PCA stands in for an
-    autoencoder, which would take a hundred times as long. Only pictures that are in no test are looked at, whatever the
-    seed.
+
+def best_crop(choices):
+    """Return the setting with the largest AUC against people set aside: errors of other pixels do not compare."""
+    return max(choices, key=lambda result: result.set_aside_auc).setting
+
+
+def learning_settings(base, deeper):
+    """Return the settings to choose from: with and without noise and mirror images, and with other hidden layers."""
+    return [dataclasses.replace(base, folds=(0,), **options) for options in (
+        {}, {"mirrored": False}, {"input_noise": 0.0}, {"mirrored": False, "input_noise": 0.0}, {"hidden": deeper})]
+
+
+def best_learning(choices):
+    """Return the setting with the least validation error: all rebuild the same pixels, so that errors do compare."""
+    return dataclasses.replace(min(choices, key=lambda result: result.validation_error).setting, folds=())
+
+
+def detector_settings(base, bottlenecks, seeds):
+    """Return the settings of autoencoder and PCA with each bottleneck, and of the mean picture, for all seeds."""
+    kinds = [*((detector, width) for detector in DETECTORS[:2] for width in bottlenecks), ("mean", 0)]
+    return [dataclasses.replace(base, detector=detector, bottleneck=width, seed=seed)
+            for detector, width in kinds for seed in seeds]
+
+
+def reference_settings(base, bottleneck, seeds):
+    """Return the settings of all detectors on the whole picture, and of PCA without mirror images, for all seeds."""
+    kinds = [*({"detector": detector, "crop": WHOLE} for detector in DETECTORS), {"detector": "pca", "mirrored": False}]
+    return [dataclasses.replace(base, bottleneck=0 if kind["detector"] == "mean" else bottleneck, seed=seed, **kind)
+            for kind in kinds for seed in seeds]
+
+
+def best_bottleneck(results):
+    """Return the autoencoders' bottleneck with the least validation error, mean over seeds.
+
+    That compares: every seed has the same validation pictures, and all bottlenecks of a seed the same scale.
     """
-    areas, shares, pictures = [], [], load_pictures()
-    split = split_of(dataclasses.replace(setting, fold=0))
-    images = dict(zip(split.rows, crop_pictures(pictures.images[split.rows], setting.size, setting.size, setting.crop)))
-    for fold in range(FOLDS):
-        split = split_of(dataclasses.replace(setting, fold=fold))
-        ends = np.cumsum([len(split.train), len(split.validation)])
-        x = scale_pictures([images[row] for row in split.rows], setting.scaling, np.arange(ends[0]))
-        pca = fit_pca(x[:ends[0]], components)
-        errors = squared_errors(pca_reconstruct(pca, x, components), x)[ends[0]:]
-        held_out, set_aside = np.split(errors, [len(split.validation)])
-        validation = x[ends[0]:ends[1]]
-        areas.append(auc(held_out, set_aside))
-        shares.append(held_out.mean() / squared_errors(np.broadcast_to(pca.mean_, validation.shape), validation).mean())
-    return CropScore(setting, float(np.mean(areas)), float(np.mean(shares)))
+    widths = sorted({r.setting.bottleneck for r in results if r.setting.detector == "autoencoder"})
+    return min(widths, key=lambda width: np.mean([r.validation_error for r in of_kind(results, "autoencoder", width)]))
 
 
-def by_name(detector, least=5):
-    """Return a list of (name, test pictures, share of them taken for normal), of others with at least so many pictures.
+def of_kind(results, detector, bottleneck=0):
+    """Return the results of one detector with one bottleneck (0 for the mean picture), a seed each."""
+    return [r for r in results if (r.setting.detector, r.setting.bottleneck) == (detector, bottleneck)]
 
-    The most often taken for normal come first; those with equal shares in order of their mean errors.
+
+def shown_run(results, detector="autoencoder"):
+    """Return the run of the best bottleneck (of a detector) with the first seed: nothing is chosen among tests."""
+    return of_kind(results, detector, 0 if detector == "mean" else best_bottleneck(results))[0]
+
+
+def choice_facts(crops, scalings, learning):
+    """Return the facts of the choices, a dict, from the results of `crop_settings` (twice) and `learning_settings`."""
+    chosen, whole = (_largest_auc(crops, is_whole) for is_whole in (False, True))
+    least = {(name, value): min(r.validation_error for r in learning if bool(getattr(r.setting, name)) == value)
+             for name in ("mirrored", "input_noise") for value in (True, False)}
+    return {"detector.crop_auc": chosen, "detector.crop_whole_auc": whole,
+            "detector.scaling": best_crop(scalings).scaling, "detector.scaling_auc": _largest_auc(scalings, False),
+            "detector.scaling_whole_auc": _largest_auc(scalings, True),
+            "detector.error_mirrored": least["mirrored", True], "detector.error_unmirrored": least["mirrored", False],
+            "detector.error_noise": least["input_noise", True], "detector.error_clean": least["input_noise", False],
+            "detector.learning_auc_range": float(np.ptp([r.set_aside_auc for r in learning]))}
+
+
+def _largest_auc(choices, is_whole):
+    return max(r.set_aside_auc for r in choices if r.setting.is_whole == is_whole)
+
+
+def detector_facts(results, references):
+    """Return the facts of the detectors, a dict, from the results of `detector_settings` and `reference_settings`.
+
+    All are named "detector.…", the scoreboard's also "lfw.…", or "digits_for_lfw.…" where digits stand in.
     """
-    names, others = load_pictures().names, detector.split.others
-    table = []
-    for name in np.unique(names[others]):
-        errors = detector.errors[others[names[others] == name]]
-        if len(errors) >= least:
-            table.append((str(name), len(errors), float(np.mean(errors <= detector.threshold)), float(errors.mean())))
-    return [row[:3] for row in sorted(table, key=lambda row: (-row[2], row[3]))]
+    best, shown = best_bottleneck(results), shown_run(results)
+    widths = sorted({r.setting.bottleneck for r in results if r.setting.detector == "autoencoder"})
+    runs, plain = of_kind(results, "autoencoder", best), [r for r in references if not r.setting.is_whole]
+    own, pca = ([_aucs(of_kind(results, name, width)) for width in widths] for name in ("autoencoder", "pca"))
+    auc, rival = own[widths.index(best)], pca[int(np.argmax(np.mean(pca, axis=1)))]
+    scores, tuned = [r.scores() for r in runs], [r.scores(r.tuned_threshold) for r in runs]
+    whole = {name: float(_aucs([r for r in references if r.setting.is_whole and r.setting.detector == name]).mean())
+             for name in DETECTORS}
+    facts = {"normal": shown.normal.replace("_", " "), "seeds": len(runs), "auc_mean": float(auc.mean()),
+             "auc_low": float(auc.min()), "auc_high": float(auc.max()), "pca_auc": float(rival.mean()),
+             "seeds_ahead_of_pca": int(np.sum(auc > rival)), "whole_picture_auc": whole["autoencoder"],
+             "threshold_rule": f"the error that {shown.setting.quantile:.0%} of the validation normals do not exceed",
+             **{name: _mean(scores, name) for name in ("precision", "recall", "f1", "balanced_accuracy")}}
+    prefix = "digits_for_lfw" if shown.normal.startswith("digit") else "lfw"
+    facts = {f"{prefix}.{name}": value for name, value in facts.items()} | {
+        f"detector.{name}": value for name, value in facts.items()}
+    for rank, areas, width in zip(("narrow", "middle", "wide"), own, widths):
+        explained = [r.figures["explained"] for r in of_kind(results, "pca", width)]
+        facts |= {f"detector.auc_{rank}": float(areas.mean()), f"detector.explained_{rank}": float(np.mean(explained))}
+    base_rate = scores[0]["base_rate"]
+    return facts | {
+        "detector.bottleneck": best, "detector.least_gain_over_pca": float(np.min(auc - rival)),
+        "detector.seed_range": float(np.ptp(auc)), "detector.bottleneck_range": float(np.ptp(np.mean(own, axis=1))),
+        "detector.least_gain_wide": float(np.min(own[-1] - own[0])),
+        "detector.mean_auc": float(_aucs(of_kind(results, "mean")).mean()),
+        "detector.plain_pca_auc": float(_aucs(plain).mean()), "detector.whole_mean_auc": whole["mean"],
+        "detector.whole_pca_auc": whole["pca"],
+        "detector.everyone_auc": float(np.mean([r.scores(everyone=True)["auc"] for r in runs])),
+        "detector.false_alarms": 1 - _mean(scores, "specificity"), "detector.tuned_recall": _mean(tuned, "recall"),
+        "detector.tuned_f1": _mean(tuned, "f1"), "detector.tuned_balanced_accuracy": _mean(tuned, "balanced_accuracy"),
+        "detector.tuned_false_alarms": 1 - _mean(tuned, "specificity"), "detector.base_rate": base_rate,
+        "detector.everything_f1": 2 * base_rate / (1 + base_rate),
+        "detector.train_error": float(np.mean([r.errors["train"].mean() for r in runs])),
+        "detector.validation_error": float(np.mean([r.validation_error for r in runs])),
+        "detector.shown_threshold": shown.threshold, "detector.shown_tuned_threshold": shown.tuned_threshold}
 
 
-def example_cases(detector):
-    """Return {"true negative": row, ...}: of each of the four cases the test picture with the middle error, or None."""
-    normal, others, threshold = detector.split.test, detector.split.others, detector.threshold
-    cases = {}
-    for case, rows, is_anomalous in (("true negative", normal, False), ("true positive", others, True),
-                                     ("false positive", normal, True), ("false negative", others, False)):
-        chosen = rows[(detector.errors[rows] > threshold) == is_anomalous]
-        order = chosen[np.argsort(detector.errors[chosen], kind="stable")]
-        cases[case] = int(order[len(order) // 2]) if len(order) else None
-    return cases
+def case_facts(results):
+    """Return, for each case that the shown run has, facts such as "case.false_positive_error", a dict.
+
+    `worst_tenth` is the share of the error that the tenth of the pixels with the largest errors has; `third` where most
+    of it is; `unusual` the share of its role's test pictures that are nearer to the mean picture than this one.
+    """
+    shown, nearness = shown_run(results), shown_run(results, "mean").errors
+    facts = {}
+    for case, place, person, error, squares in zip(*(shown.cases.get(name, ()) for name in (
+            "case", "place", "person", "error", "squares"))):
+        role = "test" if case in ("true negative", "false positive") else "others"
+        squares = squares.astype(float)
+        ordered, thirds = np.sort(squares, axis=None), [part.sum() for part in np.array_split(squares, 3)]
+        facts |= {f"case.{case.replace(' ', '_')}_{name}": value for name, value in (
+            ("person", str(person).replace("_", " ")), ("error", float(error)),
+            ("worst_tenth", float(ordered[-len(ordered) // 10:].sum() / ordered.sum())),
+            ("third", ("upper", "middle", "lower")[int(np.argmax(thirds))]),
+            ("unusual", float(np.mean(nearness[role] < nearness[role][place]))))}
+    return facts
+
+
+def score_row(label, results, threshold="threshold"):
+    """Return a row for a table: the scores at a threshold ("tuned_threshold": the other), mean and range over seeds."""
+    scores = [r.scores(getattr(r, threshold)) for r in results]
+    return {"detector": label} | {name.replace("_", " "): spread([s[name] for s in scores]) for name in (
+        "auc", "precision", "recall", "f1", "specificity", "balanced_accuracy")}
+
+
+def spread(values):
+    """Return mean and range of some values as a text, such as "0.912 (0.90 to 0.93)"."""
+    return f"{np.mean(values):.3f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def _aucs(results):
+    return np.array([anomaly.auc(*r.test_errors()) for r in results])
+
+
+def _mean(scores, name):
+    return float(np.mean([s[name] for s in scores]))
