@@ -79,6 +79,14 @@ class WholeMapProfile:
     shapes: tuple  # widths of the hidden layers
     seeds: tuple
     max_epochs: int
+class FacesProfile:
+    """Section 3.2."""
+
+    seeds: tuple  # each with a test of its own; at most three tests are without overlap
+    bottlenecks: tuple  # from narrow to wide, all narrower than the hidden layers
+    hidden: tuple  # widths of the encoder's hidden layers
+    deeper: tuple  # what is tried instead
+    box_step: int  # 1: all of detection.BOXES are tried, 4: every fourth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +101,7 @@ class Profile:
     pictures: PicturesProfile
     samples: SampleProfile
     whole_map: WholeMapProfile
+    faces: FacesProfile
 
 
 FULL = Profile(
@@ -115,6 +124,8 @@ FULL = Profile(
                   gradient_tuning_seeds=(100, 101, 102), tuning_seeds=(100, 101, 102, 103, 104), tuning_samples=10_000,
                   gradient_seeds=tuple(range(10)), seeds=tuple(range(20)), gradient_samples=100_000),
     WholeMapProfile(shapes=((16,) * 3, (14,) * 4), seeds=(0, 1, 2), max_epochs=12_000))
+    FacesProfile(seeds=(0, 1, 2), bottlenecks=(8, 24, 64), hidden=(256, 128), deeper=(256, 192, 128), max_epochs=60,
+                 box_step=1))
 
 QUICK = Profile(
     "quick", "quick: the same code on smaller grids, fewer epochs and samples, for a quick look",
@@ -133,6 +144,8 @@ QUICK = Profile(
                   slopes=(60.0, 120.0), noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,), tuning_seeds=(100, 101),
                   tuning_samples=2500, gradient_seeds=(0, 1), seeds=(0, 1, 2), gradient_samples=10_000),
     WholeMapProfile(shapes=((16,) * 3,), seeds=(0,), max_epochs=600))
+    FacesProfile(seeds=(0, 1), bottlenecks=(4, 8, 16), hidden=(64, 32), deeper=(64, 48, 32), max_epochs=15,
+                 box_step=4))
 
 PROFILES = {profile.name: profile for profile in (FULL, QUICK)}
 

@@ -26,7 +26,10 @@ from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
 from smai_nn.trainer import History, TrainConfig, Trainer
 
 PORTRAIT_SIZE = 96  # px, of the decoded portraits that all boxes are cut from
-DETECTORS = ("autoencoder", "pca", "mean")
+DETECTORS = ("autoencoder", "PCA", "mean picture")
+NORMAL, STAND_IN = "George_W_Bush", "digit 0"  # who is normal: in LFW, and in the shipped digits
+ROLES = {"train": "normal: learnt from", "validation": "normal: threshold and choice of the bottleneck",
+         "test": "normal: test", "set_aside": "others, set aside: choices that need anomalies", "others": "others: test"}
 
 # The candidates: square boxes about the middle column, by side and by centre row, in parts of the portrait; and all.
 SIDES, CENTRES = (0.2, 0.26, 0.34, 0.5), (0.48, 0.52, 0.56)
@@ -48,7 +51,7 @@ class Pictures:
 class DetectionSetting:
     """Settings of one detector; a sweep states only what differs."""
 
-    detector: str = "autoencoder"  # or "pca", with as many components as the bottleneck has units; or "mean"
+    detector: str = "autoencoder"  # or "PCA", with as many components as the bottleneck has units; or "mean picture"
     crop: tuple = WHOLE  # top, bottom, left, right in parts of the picture
     size: int = 24  # px, width and height after cropping
     scaling: str = "both"  # see scale_pictures
@@ -74,7 +77,7 @@ class DetectionSetting:
     @property
     def label(self):
         """Detector and bottleneck, such as "autoencoder 24"."""
-        return self.detector if self.detector == "mean" else f"{self.detector} {self.bottleneck}"
+        return self.detector if self.detector == "mean picture" else f"{self.detector} {self.bottleneck}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +85,7 @@ class ChoiceResult:
     """What one setting comes to on held-out normals that are in no test, means over the folds."""
 
     setting: DetectionSetting
+    normal: str  # the name that is normal
     validation_error: float  # needs no anomalies
     set_aside_auc: float  # does: held-out normals against people set aside
     mean_picture: np.ndarray  # of the normals that are in no test, uncropped, uint8, its rows end to end
@@ -128,11 +132,11 @@ def load_pictures():
     """Return Pictures: LFW if it is there (or a download was asked for), else the shipped digits."""
     faces = load_lfw(PORTRAIT_SIZE, PORTRAIT_SIZE, progress=False)
     if faces is not None:
-        return Pictures(faces.images, faces.people, "George_W_Bush", faces.source)
+        return Pictures(faces.images, faces.people, NORMAL, faces.source)
     digits = load_shipped()
     images = np.concatenate([digits.x_train, digits.x_test]).reshape(-1, 28, 28)
     names = np.array([f"digit {label}" for label in np.concatenate([digits.y_train, digits.y_test])])
-    return Pictures(np.round(255 * images).astype(np.uint8), names, "digit 0", digits.source)
+    return Pictures(np.round(255 * images).astype(np.uint8), names, STAND_IN, digits.source)
 
 
 def pictures_source(setting=None):
@@ -146,11 +150,12 @@ def score_choice(setting):
     for fold in setting.folds:
         split = anomaly.split_pictures(pictures.names, pictures.normal, fold=fold)
         x, _, _ = _rows(pictures, split, setting)
-        rebuilt, _, _ = _learn_and_rebuild(setting, x, len(split["train"]))
+        rebuilt, _, _ = learn_and_rebuild(setting, x, len(split["train"]))
         errors = _by_role(split, squared_errors(rebuilt, x))
         scores.append((errors["validation"].mean(), anomaly.auc(errors["validation"], errors["set_aside"])))
     normals = pictures.images[np.concatenate([split["train"], split["validation"]])]
-    return ChoiceResult(setting, *np.mean(scores, axis=0).tolist(), normals.mean(axis=0).astype(np.uint8).ravel())
+    return ChoiceResult(setting, pictures.normal, *np.mean(scores, axis=0).tolist(),
+                        normals.mean(axis=0).astype(np.uint8).ravel())
 
 
 def run_detection(setting, progress=False):
@@ -160,7 +165,7 @@ def run_detection(setting, progress=False):
     x, mean, deviation = _rows(pictures, split, setting)
     name = f"{setting.label}-s{setting.seed}"
     with RunFolder.recording(name, DETECTION.described(setting, pictures.source)) as folder:
-        rebuilt, history, figures = _learn_and_rebuild(setting, x, len(split["train"]), progress)
+        rebuilt, history, figures = learn_and_rebuild(setting, x, len(split["train"]), progress)
         errors = _by_role(split, squared_errors(rebuilt, x).astype(np.float32))
         folder.save_arrays("errors", **errors)
         result = DetectionResult(setting, pictures.normal, errors, history, figures, {}, folder.path)
@@ -183,14 +188,14 @@ def _by_role(split, values):
     return dict(zip(split, np.split(values, np.cumsum([len(rows) for rows in split.values()])[:-1])))
 
 
-def _learn_and_rebuild(setting, x, train_count, progress=False):
+def learn_and_rebuild(setting, x, train_count, progress=False):
     """Learn the first rows of x; return (all of x rebuilt, History, figures of the detector)."""
     train = x[:train_count]
     if setting.mirrored:
         images = train.reshape(-1, setting.size, setting.size)
         train = np.concatenate([train, images[:, :, ::-1].reshape(train.shape)])
     if setting.detector != "autoencoder":
-        components = setting.bottleneck if setting.detector == "pca" else 0
+        components = setting.bottleneck if setting.detector == "PCA" else 0
         pca = fit_pca(train, max(components, 1))
         return (pca_reconstruct(pca, x, components), History(len(train), len(train), stop_reason="closed form"),
                 {"explained": float(pca.explained_variance_ratio_[:components].sum())})
@@ -248,10 +253,10 @@ CHOICES = Study("detector-choices", 1, score_choice, ChoiceResult, pictures_sour
 DETECTION = Experiment("detection", 1, run_detection, read_detection, pictures_source)
 
 
-def crop_settings(scaling="picture", boxes=BOXES):
-    """Return the settings that try boxes with one scaling, by PCA, which takes a hundredth of an autoencoder's time."""
-    return [DetectionSetting("pca", box, scaling=scaling, bottleneck=32, folds=tuple(range(anomaly.FOLDS)))
-            for box in boxes]
+def crop_settings(boxes=BOXES, scalings=("picture",)):
+    """Return the settings that try boxes and scalings, by PCA, which takes a hundredth of an autoencoder's time."""
+    return [DetectionSetting("PCA", box, scaling=scaling, bottleneck=32, folds=tuple(range(anomaly.FOLDS)))
+            for box in boxes for scaling in scalings]
 
 
 def best_crop(choices):
@@ -259,10 +264,12 @@ def best_crop(choices):
     return max(choices, key=lambda result: result.set_aside_auc).setting
 
 
-def learning_settings(base, deeper):
-    """Return the settings to choose from: with and without noise and mirror images, and with other hidden layers."""
-    return [dataclasses.replace(base, folds=(0,), **options) for options in (
-        {}, {"mirrored": False}, {"input_noise": 0.0}, {"mirrored": False, "input_noise": 0.0}, {"hidden": deeper})]
+def learning_settings(crop, profile):
+    """Return autoencoders to choose from, for a chosen crop: noise, mirror images, hidden layers (FacesProfile)."""
+    base = DetectionSetting(crop=crop.crop, scaling=crop.scaling, hidden=profile.hidden, max_epochs=profile.max_epochs,
+                            bottleneck=profile.bottlenecks[1], folds=(0,))
+    return [dataclasses.replace(base, **options) for options in (
+        {}, {"mirrored": False}, {"input_noise": 0.0}, {"mirrored": False, "input_noise": 0.0}, {"hidden": profile.deeper})]
 
 
 def best_learning(choices):
@@ -272,15 +279,15 @@ def best_learning(choices):
 
 def detector_settings(base, bottlenecks, seeds):
     """Return the settings of autoencoder and PCA with each bottleneck, and of the mean picture, for all seeds."""
-    kinds = [*((detector, width) for detector in DETECTORS[:2] for width in bottlenecks), ("mean", 0)]
+    kinds = [*((detector, width) for detector in DETECTORS[:2] for width in bottlenecks), ("mean picture", 0)]
     return [dataclasses.replace(base, detector=detector, bottleneck=width, seed=seed)
             for detector, width in kinds for seed in seeds]
 
 
 def reference_settings(base, bottleneck, seeds):
     """Return the settings of all detectors on the whole picture, and of PCA without mirror images, for all seeds."""
-    kinds = [*({"detector": detector, "crop": WHOLE} for detector in DETECTORS), {"detector": "pca", "mirrored": False}]
-    return [dataclasses.replace(base, bottleneck=0 if kind["detector"] == "mean" else bottleneck, seed=seed, **kind)
+    kinds = [*({"detector": detector, "crop": WHOLE} for detector in DETECTORS), {"detector": "PCA", "mirrored": False}]
+    return [dataclasses.replace(base, bottleneck=0 if kind["detector"] == "mean picture" else bottleneck, seed=seed, **kind)
             for kind in kinds for seed in seeds]
 
 
@@ -290,7 +297,7 @@ def best_bottleneck(results):
     That compares: every seed has the same validation pictures, and all bottlenecks of a seed the same scale.
     """
     widths = sorted({r.setting.bottleneck for r in results if r.setting.detector == "autoencoder"})
-    return min(widths, key=lambda width: np.mean([r.validation_error for r in of_kind(results, "autoencoder", width)]))
+    return min(widths, key=lambda width: mean_validation_error(of_kind(results, "autoencoder", width)))
 
 
 def of_kind(results, detector, bottleneck=0):
@@ -300,7 +307,7 @@ def of_kind(results, detector, bottleneck=0):
 
 def shown_run(results, detector="autoencoder"):
     """Return the run of the best bottleneck (of a detector) with the first seed: nothing is chosen among tests."""
-    return of_kind(results, detector, 0 if detector == "mean" else best_bottleneck(results))[0]
+    return of_kind(results, detector, 0 if detector == "mean picture" else best_bottleneck(results))[0]
 
 
 def choice_facts(crops, scalings, learning):
@@ -328,37 +335,38 @@ def detector_facts(results, references):
     best, shown = best_bottleneck(results), shown_run(results)
     widths = sorted({r.setting.bottleneck for r in results if r.setting.detector == "autoencoder"})
     runs, plain = of_kind(results, "autoencoder", best), [r for r in references if not r.setting.is_whole]
-    own, pca = ([_aucs(of_kind(results, name, width)) for width in widths] for name in ("autoencoder", "pca"))
+    own, pca = ([areas_of(of_kind(results, name, width)) for width in widths] for name in ("autoencoder", "PCA"))
     auc, rival = own[widths.index(best)], pca[int(np.argmax(np.mean(pca, axis=1)))]
     scores, tuned = [r.scores() for r in runs], [r.scores(r.tuned_threshold) for r in runs]
-    whole = {name: float(_aucs([r for r in references if r.setting.is_whole and r.setting.detector == name]).mean())
+    whole = {name: float(areas_of([r for r in references if r.setting.is_whole and r.setting.detector == name]).mean())
              for name in DETECTORS}
     facts = {"normal": shown.normal.replace("_", " "), "seeds": len(runs), "auc_mean": float(auc.mean()),
              "auc_low": float(auc.min()), "auc_high": float(auc.max()), "pca_auc": float(rival.mean()),
              "seeds_ahead_of_pca": int(np.sum(auc > rival)), "whole_picture_auc": whole["autoencoder"],
              "threshold_rule": f"the error that {shown.setting.quantile:.0%} of the validation normals do not exceed",
              **{name: _mean(scores, name) for name in ("precision", "recall", "f1", "balanced_accuracy")}}
-    prefix = "digits_for_lfw" if shown.normal.startswith("digit") else "lfw"
+    prefix = "digits_for_lfw" if shown.normal == STAND_IN else "lfw"
     facts = {f"{prefix}.{name}": value for name, value in facts.items()} | {
         f"detector.{name}": value for name, value in facts.items()}
     for rank, areas, width in zip(("narrow", "middle", "wide"), own, widths):
-        explained = [r.figures["explained"] for r in of_kind(results, "pca", width)]
+        explained = [r.figures["explained"] for r in of_kind(results, "PCA", width)]
         facts |= {f"detector.auc_{rank}": float(areas.mean()), f"detector.explained_{rank}": float(np.mean(explained))}
     base_rate = scores[0]["base_rate"]
     return facts | {
         "detector.bottleneck": best, "detector.least_gain_over_pca": float(np.min(auc - rival)),
         "detector.seed_range": float(np.ptp(auc)), "detector.bottleneck_range": float(np.ptp(np.mean(own, axis=1))),
         "detector.least_gain_wide": float(np.min(own[-1] - own[0])),
-        "detector.mean_auc": float(_aucs(of_kind(results, "mean")).mean()),
-        "detector.plain_pca_auc": float(_aucs(plain).mean()), "detector.whole_mean_auc": whole["mean"],
-        "detector.whole_pca_auc": whole["pca"],
+        "detector.mean_auc": float(areas_of(of_kind(results, "mean picture")).mean()),
+        "detector.plain_pca_auc": float(areas_of(plain).mean()), "detector.whole_mean_auc": whole["mean picture"],
+        "detector.whole_pca_auc": whole["PCA"],
         "detector.everyone_auc": float(np.mean([r.scores(everyone=True)["auc"] for r in runs])),
         "detector.false_alarms": 1 - _mean(scores, "specificity"), "detector.tuned_recall": _mean(tuned, "recall"),
         "detector.tuned_f1": _mean(tuned, "f1"), "detector.tuned_balanced_accuracy": _mean(tuned, "balanced_accuracy"),
         "detector.tuned_false_alarms": 1 - _mean(tuned, "specificity"), "detector.base_rate": base_rate,
         "detector.everything_f1": 2 * base_rate / (1 + base_rate),
         "detector.train_error": float(np.mean([r.errors["train"].mean() for r in runs])),
-        "detector.validation_error": float(np.mean([r.validation_error for r in runs])),
+        "detector.validation_error": mean_validation_error(runs),
+        "detector.pca_validation_error": mean_validation_error(of_kind(results, "PCA", best)),
         "detector.shown_threshold": shown.threshold, "detector.shown_tuned_threshold": shown.tuned_threshold}
 
 
@@ -368,7 +376,7 @@ def case_facts(results):
     `worst_tenth` is the share of the error that the tenth of the pixels with the largest errors has; `third` where most
     of it is; `unusual` the share of its role's test pictures that are nearer to the mean picture than this one.
     """
-    shown, nearness = shown_run(results), shown_run(results, "mean").errors
+    shown, nearness = shown_run(results), shown_run(results, "mean picture").errors
     facts = {}
     for case, place, person, error, squares in zip(*(shown.cases.get(name, ()) for name in (
             "case", "place", "person", "error", "squares"))):
@@ -395,8 +403,14 @@ def spread(values):
     return f"{np.mean(values):.3f} ({min(values):.2f} to {max(values):.2f})"
 
 
-def _aucs(results):
+def areas_of(results):
+    """Return the AUC of each result, an array."""
     return np.array([anomaly.auc(*r.test_errors()) for r in results])
+
+
+def mean_validation_error(results):
+    """Return the mean over results of their validation errors."""
+    return float(np.mean([r.validation_error for r in results]))
 
 
 def _mean(scores, name):

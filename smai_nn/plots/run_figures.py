@@ -40,3 +40,7 @@ def _(result: DigitResult):
 def _(result: ReconstructionResult):
     if result.failure:
         return {}
+@run_figures.register
+def _(result: DetectionResult):
+    if not result.history.epochs:  # PCA and the mean picture are not trained
+    return {"loss": plot_loss_against_samples({result.setting.label: result.history}, loss_name="training loss (MSE)")}
