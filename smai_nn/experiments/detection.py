@@ -16,9 +16,8 @@ from smai_nn.autoencoder import MLPAutoencoder
 from smai_nn.baselines import fit_pca, pca_reconstruct
 from smai_nn.checks import require_choice
 from smai_nn.datasets.images import crop_pictures
-from smai_nn.datasets.lfw import WHOLE, load_lfw
+from smai_nn.datasets.lfw import WHOLE, Faces, load_lfw
 from smai_nn.datasets.mnist import load_shipped
-from smai_nn.datasets.sources import DataSource
 from smai_nn.experiments import anomaly
 from smai_nn.metrics import squared_errors
 from smai_nn.optim import Adam
@@ -28,23 +27,16 @@ from smai_nn.trainer import History, TrainConfig, Trainer
 PORTRAIT_SIZE = 96  # px, of the decoded portraits that all boxes are cut from
 DETECTORS = ("autoencoder", "PCA", "mean picture")
 NORMAL, STAND_IN = "George_W_Bush", "digit 0"  # who is normal: in LFW, and in the shipped digits
+# Of each case: the role, whether it is called an anomaly, and which of these, in order of their errors, is shown.
+CASES = {"true negative": ("test", False, 0.5), "true positive": ("others", True, 0.5),
+         "false positive": ("test", True, 1.0), "false negative": ("others", False, 0.0)}
 ROLES = {"train": "normal: learnt from", "validation": "normal: threshold and choice of the bottleneck",
-         "test": "normal: test", "set_aside": "others, set aside: choices that need anomalies", "others": "others: test"}
+         "test": "normal: test", "set_aside": "others, set aside: choices that need them", "others": "others: test"}
 
 # The candidates: square boxes about the middle column, by side and by centre row, in parts of the portrait; and all.
 SIDES, CENTRES = (0.2, 0.26, 0.34, 0.5), (0.48, 0.52, 0.56)
 BOXES = (WHOLE, *(tuple(round(middle + sign * side / 2, 3) for middle in (centre, 0.5) for sign in (-1, 1))
                   for centre in CENTRES for side in SIDES))
-
-
-@dataclasses.dataclass(frozen=True)
-class Pictures:
-    """What is to be told apart: `images` (n, height, width) uint8 and whose they are, `names` (n,)."""
-
-    images: np.ndarray
-    names: np.ndarray
-    normal: str  # the name that is normal
-    source: DataSource
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +60,7 @@ class DetectionSetting:
 
     def __post_init__(self):
         require_choice(self.detector, "detector", DETECTORS)
+        require_choice(self.scaling, "scaling", anomaly.SCALINGS)
 
     @property
     def is_whole(self):
@@ -129,57 +122,57 @@ class DetectionResult:
 
 
 def load_pictures():
-    """Return Pictures: LFW if it is there (or a download was asked for), else the shipped digits."""
+    """Return (Faces, name of the normal person): LFW if it is there, else the shipped digits, named "digit 0" to 9."""
     faces = load_lfw(PORTRAIT_SIZE, PORTRAIT_SIZE, progress=False)
     if faces is not None:
-        return Pictures(faces.images, faces.people, NORMAL, faces.source)
+        return faces, NORMAL
     digits = load_shipped()
-    images = np.concatenate([digits.x_train, digits.x_test]).reshape(-1, 28, 28)
+    images = np.round(255 * np.concatenate([digits.x_train, digits.x_test])).astype(np.uint8).reshape(-1, 28, 28)
     names = np.array([f"digit {label}" for label in np.concatenate([digits.y_train, digits.y_test])])
-    return Pictures(np.round(255 * images).astype(np.uint8), names, STAND_IN, digits.source)
+    return Faces(images, names, np.arange(len(names)), digits.source, {}), STAND_IN
 
 
 def pictures_source(setting=None):
     """Return the DataSource of the pictures that a run would use now."""
-    return load_pictures().source
+    return load_pictures()[0].source
 
 
 def score_choice(setting):
     """Return the ChoiceResult of one setting with folds."""
-    pictures, scores = load_pictures(), []
+    (faces, normal), scores = load_pictures(), []
     for fold in setting.folds:
-        split = anomaly.split_pictures(pictures.names, pictures.normal, fold=fold)
-        x, _, _ = _rows(pictures, split, setting)
+        split = anomaly.split_pictures(faces.people, normal, fold=fold)
+        x, _, _ = _rows(faces.images, split, setting)
         rebuilt, _, _ = learn_and_rebuild(setting, x, len(split["train"]))
         errors = _by_role(split, squared_errors(rebuilt, x))
         scores.append((errors["validation"].mean(), anomaly.auc(errors["validation"], errors["set_aside"])))
-    normals = pictures.images[np.concatenate([split["train"], split["validation"]])]
-    return ChoiceResult(setting, pictures.normal, *np.mean(scores, axis=0).tolist(),
+    normals = faces.images[np.concatenate([split["train"], split["validation"]])]
+    return ChoiceResult(setting, normal, *np.mean(scores, axis=0).tolist(),
                         normals.mean(axis=0).astype(np.uint8).ravel())
 
 
 def run_detection(setting, progress=False):
     """Let one detector learn the training normals and rebuild every picture once; return its run folder's path."""
-    pictures = load_pictures()
-    split = anomaly.split_pictures(pictures.names, pictures.normal, setting.seed)
-    x, mean, deviation = _rows(pictures, split, setting)
-    name = f"{setting.label}-s{setting.seed}"
-    with RunFolder.recording(name, DETECTION.described(setting, pictures.source)) as folder:
+    faces, normal = load_pictures()
+    split = anomaly.split_pictures(faces.people, normal, setting.seed)
+    x, mean, deviation = _rows(faces.images, split, setting)
+    asked = DETECTION.described(setting, faces.source)
+    with RunFolder.recording(f"{setting.label}-s{setting.seed}", asked) as folder:
         rebuilt, history, figures = learn_and_rebuild(setting, x, len(split["train"]), progress)
         errors = _by_role(split, squared_errors(rebuilt, x).astype(np.float32))
         folder.save_arrays("errors", **errors)
-        result = DetectionResult(setting, pictures.normal, errors, history, figures, {}, folder.path)
+        result = DetectionResult(setting, normal, errors, history, figures, {}, folder.path)
         if setting.detector == "autoencoder":
-            folder.save_arrays("cases", **_cases(result, pictures, split, x, rebuilt, mean, deviation))
-        folder.finish(history, {"normal": pictures.normal, **figures, **result.scores(),
+            folder.save_arrays("cases", **_cases(result, faces, split, x, rebuilt, mean, deviation))
+        folder.finish(history, {"normal": normal, **figures, **result.scores(),
                                 "tuned_threshold": result.tuned_threshold, "validation_error": result.validation_error})
     return folder.path
 
 
 def _rows(pictures, split, setting):
     """Return the pictures that have a role, cropped and scaled, see scale_pictures; role after role, training first."""
-    images = pictures.images[np.concatenate(list(split.values()))]
-    images = crop_pictures(images, setting.size, setting.size, setting.crop)
+    pictures = pictures[np.concatenate(list(split.values()))]
+    images = crop_pictures(pictures, setting.size, setting.size, setting.crop)
     return anomaly.scale_pictures(images, setting.scaling, np.arange(len(split["train"])))
 
 
@@ -211,7 +204,7 @@ def learn_and_rebuild(setting, x, train_count, progress=False):
         "parameters_sha256": hashlib.sha256(model.parameters.tobytes()).hexdigest()[:16]}
 
 
-def _cases(result, pictures, split, x, rebuilt, mean, deviation):
+def _cases(result, faces, split, x, rebuilt, mean, deviation):
     """Return arrays of what is shown of a detector, one entry a case: the typical hits and the worst misses.
 
     A hit (true negative, true positive) is the test picture with the median error of its case, a miss (false positive,
@@ -221,20 +214,18 @@ def _cases(result, pictures, split, x, rebuilt, mean, deviation):
     """
     entries = []
     starts = dict(zip(split, np.cumsum([0, *(len(rows) for rows in split.values())])))
-    for case, role, is_flagged, share in (
-            ("true negative", "test", False, 0.5), ("true positive", "others", True, 0.5),
-            ("false positive", "test", True, 1.0), ("false negative", "others", False, 0.0)):
+    for case, (role, is_flagged, share) in CASES.items():
         places = np.flatnonzero((result.errors[role] > result.threshold) == is_flagged)
         if len(places):
             order = places[np.argsort(result.errors[role][places], kind="stable")]
             place = int(order[int(share * (len(order) - 1))])
             row, picture = starts[role] + place, split[role][place]
             entries.append({
-                "case": case, "place": place, "person": str(pictures.names[picture]),
-                "error": result.errors[role][place], "picture": pictures.images[picture], "compared": x[row] * deviation + mean,
+                "case": case, "place": place, "person": str(faces.people[picture]), "error": result.errors[role][place],
+                "picture": faces.images[picture], "compared": x[row] * deviation + mean,
                 "rebuilt": rebuilt[row] * deviation + mean, "squares": np.square(rebuilt[row] - x[row])})
-    arrays = {name: np.stack([entry[name] for entry in entries]) for name in entries[0]} if entries else {}
-    for name in ("compared", "rebuilt", "squares") if entries else ():
+    arrays = {name: np.stack([entry[name] for entry in entries]) for name in entries[0]}
+    for name in ("compared", "rebuilt", "squares"):
         arrays[name] = arrays[name].reshape(-1, result.setting.size, result.setting.size).astype(np.float16)
     return arrays
 
@@ -256,7 +247,7 @@ DETECTION = Experiment("detection", 1, run_detection, read_detection, pictures_s
 def crop_settings(boxes=BOXES, scalings=("picture",)):
     """Return the settings that try boxes and scalings, by PCA, which takes a hundredth of an autoencoder's time."""
     return [DetectionSetting("PCA", box, scaling=scaling, bottleneck=32, folds=tuple(range(anomaly.FOLDS)))
-            for box in boxes for scaling in scalings]
+            for box in dict.fromkeys(boxes) for scaling in scalings]
 
 
 def best_crop(choices):
@@ -269,7 +260,8 @@ def learning_settings(crop, profile):
     base = DetectionSetting(crop=crop.crop, scaling=crop.scaling, hidden=profile.hidden, max_epochs=profile.max_epochs,
                             bottleneck=profile.bottlenecks[1], folds=(0,))
     return [dataclasses.replace(base, **options) for options in (
-        {}, {"mirrored": False}, {"input_noise": 0.0}, {"mirrored": False, "input_noise": 0.0}, {"hidden": profile.deeper})]
+        {}, {"mirrored": False}, {"input_noise": 0.0}, {"mirrored": False, "input_noise": 0.0},
+        {"hidden": profile.deeper})]
 
 
 def best_learning(choices):
@@ -286,8 +278,9 @@ def detector_settings(base, bottlenecks, seeds):
 
 def reference_settings(base, bottleneck, seeds):
     """Return the settings of all detectors on the whole picture, and of PCA without mirror images, for all seeds."""
-    kinds = [*({"detector": detector, "crop": WHOLE} for detector in DETECTORS), {"detector": "PCA", "mirrored": False}]
-    return [dataclasses.replace(base, bottleneck=0 if kind["detector"] == "mean picture" else bottleneck, seed=seed, **kind)
+    kinds = [{"detector": "autoencoder", "crop": WHOLE}, {"detector": "PCA", "crop": WHOLE},
+             {"detector": "mean picture", "crop": WHOLE, "bottleneck": 0}, {"detector": "PCA", "mirrored": False}]
+    return [dataclasses.replace(base, **{"bottleneck": bottleneck, "seed": seed, **kind})
             for kind in kinds for seed in seeds]
 
 
@@ -307,24 +300,19 @@ def of_kind(results, detector, bottleneck=0):
 
 def shown_run(results, detector="autoencoder"):
     """Return the run of the best bottleneck (of a detector) with the first seed: nothing is chosen among tests."""
-    return of_kind(results, detector, 0 if detector == "mean picture" else best_bottleneck(results))[0]
+    return of_kind(results, detector, detector != "mean picture" and best_bottleneck(results))[0]
 
 
 def choice_facts(crops, scalings, learning):
     """Return the facts of the choices, a dict, from the results of `crop_settings` (twice) and `learning_settings`."""
-    chosen, whole = (_largest_auc(crops, is_whole) for is_whole in (False, True))
-    least = {(name, value): min(r.validation_error for r in learning if bool(getattr(r.setting, name)) == value)
-             for name in ("mirrored", "input_noise") for value in (True, False)}
-    return {"detector.crop_auc": chosen, "detector.crop_whole_auc": whole,
-            "detector.scaling": best_crop(scalings).scaling, "detector.scaling_auc": _largest_auc(scalings, False),
-            "detector.scaling_whole_auc": _largest_auc(scalings, True),
-            "detector.error_mirrored": least["mirrored", True], "detector.error_unmirrored": least["mirrored", False],
-            "detector.error_noise": least["input_noise", True], "detector.error_clean": least["input_noise", False],
-            "detector.learning_auc_range": float(np.ptp([r.set_aside_auc for r in learning]))}
-
-
-def _largest_auc(choices, is_whole):
-    return max(r.set_aside_auc for r in choices if r.setting.is_whole == is_whole)
+    areas = {f"detector.{name}{suffix}_auc": max(r.set_aside_auc for r in results if r.setting.is_whole or not suffix)
+             for name, results in (("crop", crops), ("scaling", scalings)) for suffix in ("", "_whole")}
+    errors = {}
+    for field, yes, no in (("mirrored", "mirrored", "unmirrored"), ("input_noise", "noise", "clean")):
+        for name, is_so in ((yes, True), (no, False)):
+            errors[f"detector.error_{name}"] = min(r.validation_error for r in learning
+                                                   if bool(getattr(r.setting, field)) == is_so)
+    return areas | errors | {"detector.scaling": best_crop(scalings).scaling}
 
 
 def detector_facts(results, references):
@@ -334,12 +322,13 @@ def detector_facts(results, references):
     """
     best, shown = best_bottleneck(results), shown_run(results)
     widths = sorted({r.setting.bottleneck for r in results if r.setting.detector == "autoencoder"})
-    runs, plain = of_kind(results, "autoencoder", best), [r for r in references if not r.setting.is_whole]
+    runs = of_kind(results, "autoencoder", best)
+    plain = [r for r in references if r.setting.crop == shown.setting.crop and not r.setting.mirrored]
     own, pca = ([areas_of(of_kind(results, name, width)) for width in widths] for name in ("autoencoder", "PCA"))
     auc, rival = own[widths.index(best)], pca[int(np.argmax(np.mean(pca, axis=1)))]
     scores, tuned = [r.scores() for r in runs], [r.scores(r.tuned_threshold) for r in runs]
-    whole = {name: float(areas_of([r for r in references if r.setting.is_whole and r.setting.detector == name]).mean())
-             for name in DETECTORS}
+    whole = {name: float(areas_of([r for r in references if (r.setting.detector, r.setting.crop, r.setting.mirrored)
+                                   == (name, WHOLE, shown.setting.mirrored)]).mean()) for name in DETECTORS}
     facts = {"normal": shown.normal.replace("_", " "), "seeds": len(runs), "auc_mean": float(auc.mean()),
              "auc_low": float(auc.min()), "auc_high": float(auc.max()), "pca_auc": float(rival.mean()),
              "seeds_ahead_of_pca": int(np.sum(auc > rival)), "whole_picture_auc": whole["autoencoder"],
@@ -367,21 +356,27 @@ def detector_facts(results, references):
         "detector.train_error": float(np.mean([r.errors["train"].mean() for r in runs])),
         "detector.validation_error": mean_validation_error(runs),
         "detector.pca_validation_error": mean_validation_error(of_kind(results, "PCA", best)),
-        "detector.shown_threshold": shown.threshold, "detector.shown_tuned_threshold": shown.tuned_threshold}
+        "detector.error_ratio": _error_ratio(runs),
+        "detector.pca_error_ratio": _error_ratio(of_kind(results, "PCA", best))}
+
+
+def _error_ratio(results):
+    """Return the median error of the test's anomalies in units of that of its normals, mean over results."""
+    return float(np.mean([np.median(r.errors["others"]) / np.median(r.errors["test"]) for r in results]))
 
 
 def case_facts(results):
-    """Return, for each case that the shown run has, facts such as "case.false_positive_error", a dict.
+    """Return facts of the shown run's cases, such as "case.false_positive_error", a dict; None where there is no case.
 
     `worst_tenth` is the share of the error that the tenth of the pixels with the largest errors has; `third` where most
     of it is; `unusual` the share of its role's test pictures that are nearer to the mean picture than this one.
     """
     shown, nearness = shown_run(results), shown_run(results, "mean picture").errors
-    facts = {}
+    facts = {f"case.{case.replace(' ', '_')}_{name}": None for case in CASES
+             for name in ("person", "error", "worst_tenth", "third", "unusual")}
     for case, place, person, error, squares in zip(*(shown.cases.get(name, ()) for name in (
             "case", "place", "person", "error", "squares"))):
-        role = "test" if case in ("true negative", "false positive") else "others"
-        squares = squares.astype(float)
+        role, squares = CASES[str(case)][0], squares.astype(float)
         ordered, thirds = np.sort(squares, axis=None), [part.sum() for part in np.array_split(squares, 3)]
         facts |= {f"case.{case.replace(' ', '_')}_{name}": value for name, value in (
             ("person", str(person).replace("_", " ")), ("error", float(error)),

@@ -25,7 +25,6 @@ BOTTLENECKS = (ORANGE, BLUE, PURPLE)  # from narrow to wide
 BASELINES = {"PCA": (RED, "--"), "mean picture": (BLACK, ":")}
 OPERATING_POINTS = {"threshold": ("o", "95% of the validation normals pass"),
                     "tuned_threshold": ("D", "tuned on people set aside")}
-GAP = 4  # px between the pictures of a mosaic
 
 
 def plot_crops(crops, chosen):
@@ -124,7 +123,7 @@ def plot_precision_recall(best, colour, baselines):
     floor = base_rate - 0.5 * (1 - base_rate)
     panel.set(xlim=(0, 1.02), ylim=(floor, 1 + 0.1 * (1 - floor)))
     panel.grid(alpha=0.25)
-    describe(panel, f"Precision and recall, seed {best.setting.seed}; the vertical axis starts at {floor:.3f}, not at 0",
+    describe(panel, f"Precision and recall, seed {best.setting.seed}; vertical axis from {floor:.3f}, not from 0",
              "recall", "precision", legend="below", columns=2)
     return figure
 
@@ -136,34 +135,29 @@ def _mark_points(panel):
 
 def plot_cases(run):
     """Show a row for each case of a run: portrait, what is compared of it, reconstruction, and error map."""
-    cases, size = run.cases, run.cases["picture"].shape[1]
+    cases, limit = run.cases, run.threshold
     figure, axes = new_figure(1, 2, width=4.9, height=2.05 * len(cases["case"]))
     axes[0, 0].get_gridspec().set_width_ratios([3.1, 1])
     low, high = (np.quantile(cases["compared"], q, axis=(1, 2), keepdims=True) for q in (0.005, 0.995))
-    zoom = np.ones((1, size // run.setting.size, size // run.setting.size))
-    greys = [np.kron((cases[name] - low) / (high - low), zoom) for name in ("compared", "rebuilt")]
-    limit = run.threshold
-    errors = [f"{case}\n{person.replace('_', ' ')}\nerror {error:.3f}\n{'≤' if error <= limit else '>'} {limit:.3f}"
+    labels = [f"{case}\n{person.replace('_', ' ')}\nerror {error:.3f}\n{'≤' if error <= limit else '>'} {limit:.3f}"
               for case, person, error in zip(cases["case"].tolist(), cases["person"].tolist(), cases["error"])]
-    for panel, columns, colours, bar, names in (
-            (axes[0, 0], [cases["picture"] / 255, *greys], {"cmap": "gray", "vmin": 0, "vmax": 1},
-             "grey, from a picture's darkest to its brightest", ("picture", "original: the box", "reconstruction")),
-            (axes[0, 1], [np.kron(cases["squares"].astype(float), zoom)],
-             {"cmap": "magma", "vmin": 0, "vmax": float(np.quantile(cases["squares"], 0.995))},
-             "squared error of a pixel", ("error map",))):
-        middles = size / 2 + (size + GAP) * np.arange(max(len(columns), len(errors)))
-        panel.set_xticks(middles[:len(names)], names)
-        panel.set_yticks(middles[:len(errors)], errors if panel is axes[0, 0] else [""] * len(errors))
-        colour_bar(figure, panel.imshow(_mosaic(columns), **colours), panel, bar, shrink=0.6)
-        describe(panel, "Originals and reconstructions" if panel is axes[0, 0] else "Errors", "what is shown", "case")
+    original, rebuilt = ((cases[name] - low) / (high - low) for name in ("compared", "rebuilt"))
+    _draw_mosaic(axes[0, 0], {"picture": cases["picture"] / 255, "original: the box": original,
+                              "reconstruction": rebuilt}, labels, "gray", 1)
+    _draw_mosaic(axes[0, 1], {"error map": cases["squares"].astype(float)}, [""] * len(labels), "magma",
+                 float(np.quantile(cases["squares"], 0.995)))
+    for panel, title, bar in zip(axes[0], ("Originals and reconstructions", "Errors"), (
+            "grey, from a picture's darkest to its brightest", "squared error of a pixel")):
+        colour_bar(figure, panel.images[0], panel, bar, shrink=0.6)
+        describe(panel, title, "what is shown", "case")
     return figure
 
 
-def _mosaic(columns):
-    """Return pictures (cases, height, width) of each column side by side, white between them."""
-    cases, height, width = columns[0].shape
-    canvas = np.full((cases * (height + GAP) - GAP, len(columns) * (width + GAP) - GAP), np.nan)
-    for j, pictures in enumerate(columns):
+def _draw_mosaic(panel, columns, labels, colours, highest):
+    """Draw pictures (cases, height, width) of each column, of whatever size, as squares side by side."""
+    for j, pictures in enumerate(columns.values()):
         for i, picture in enumerate(pictures):
-            canvas[i * (height + GAP):, j * (width + GAP):][:height, :width] = picture
-    return canvas
+            panel.imshow(picture, cmap=colours, vmin=0, vmax=highest, extent=(j - 0.48, j + 0.48, i + 0.48, i - 0.48))
+    panel.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(labels) - 0.5, -0.5))
+    panel.set_xticks(range(len(columns)), list(columns))
+    panel.set_yticks(range(len(labels)), labels)
