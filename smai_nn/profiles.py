@@ -42,6 +42,8 @@ class DigitProfile:
     trials: dict  # optimizer -> learning rates that are tried
     trial_epochs: int
     trial_samples: int
+
+@dataclasses.dataclass(frozen=True)
 class PicturesProfile:
     """Section 2."""
 
@@ -55,6 +57,8 @@ class PicturesProfile:
     blur_levels: tuple  # those of them that there are
     blur_seeds: dict  # level -> seeds, where there are more than the seed 0
     blur_max_epochs: int  # cap where early stopping decides
+
+@dataclasses.dataclass(frozen=True)
 class SampleProfile:
     """Section 1.5, goal 2."""
 
@@ -79,6 +83,8 @@ class WholeMapProfile:
     shapes: tuple  # widths of the hidden layers
     seeds: tuple
     max_epochs: int
+
+@dataclasses.dataclass(frozen=True)
 class FacesProfile:
     """Section 3.2."""
 
@@ -86,6 +92,7 @@ class FacesProfile:
     bottlenecks: tuple  # from narrow to wide, all narrower than the hidden layers
     hidden: tuple  # widths of the encoder's hidden layers
     deeper: tuple  # what is tried instead
+    max_epochs: int
     box_step: int  # 1: all of detection.BOXES are tried, 4: every fourth
 
 
@@ -97,10 +104,10 @@ class Profile:
     note: str  # for the set-up table
     xor: XorProfile
     border: BorderProfile
-    digits: DigitProfile
-    pictures: PicturesProfile
     samples: SampleProfile
     whole_map: WholeMapProfile
+    pictures: PicturesProfile
+    digits: DigitProfile
     faces: FacesProfile
 
 
@@ -111,19 +118,19 @@ FULL = Profile(
     BorderProfile(seeds=(0, 1, 2), max_epochs=500, longer_epochs=100, grid_depths=(1, 2, 3), grid_widths=(8, 32, 64),
                   activations=("relu", "tanh", "sigmoid"), depths=(1, 2, 3, 4, 5, 6), widths=(4, 8, 16, 32, 64, 128),
                   learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4, 16)),
-    DigitProfile(epochs={32: 17, 8: 10, 2: 7}, training_samples=None, trial_epochs=2, trial_samples=10_000,
-                 trials={"sgd": (3.0, 10.0, 30.0), "momentum": (1.0, 3.0, 10.0), "adam": (0.001, 0.003, 0.01)}))
+    SampleProfile(sgd_rates=(0.01, 0.03, 0.1, 0.3), adam_rates=(0.0003, 0.001, 0.003, 0.01), batch_sizes=(1, 4, 16, 64),
+                  accumulations=(1, 4), slopes=(30.0, 60.0, 120.0, 240.0), noise_ratios=(3.0, 10.0, 30.0, 100.0),
+                  gradient_tuning_seeds=(100, 101, 102), tuning_seeds=(100, 101, 102, 103, 104), tuning_samples=10_000,
+                  gradient_seeds=tuple(range(10)), seeds=tuple(range(20)), gradient_samples=100_000),
+    WholeMapProfile(shapes=((16,) * 3, (14,) * 4), seeds=(0, 1, 2), max_epochs=12_000),
     PicturesProfile(size=256, study_size=128, scaling_epochs=10, scaling_seeds=(0, 1, 2), screening_epochs=20,
                     screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"),
                               ("adam", 0.01, 128, "cosine"), ("adam", 0.003, 128, "constant"),
                               ("adam", 0.003, 512, "cosine"), ("momentum", 0.03, 128, "cosine")),
                     epochs={"smiley": 50, "cat": 150}, blur_levels=tuple(range(11)),
-                    blur_seeds={level: (0, 1) for level in (0, 5, 10)}, blur_max_epochs=200))
-    SampleProfile(sgd_rates=(0.01, 0.03, 0.1, 0.3), adam_rates=(0.0003, 0.001, 0.003, 0.01), batch_sizes=(1, 4, 16, 64),
-                  accumulations=(1, 4), slopes=(30.0, 60.0, 120.0, 240.0), noise_ratios=(3.0, 10.0, 30.0, 100.0),
-                  gradient_tuning_seeds=(100, 101, 102), tuning_seeds=(100, 101, 102, 103, 104), tuning_samples=10_000,
-                  gradient_seeds=tuple(range(10)), seeds=tuple(range(20)), gradient_samples=100_000),
-    WholeMapProfile(shapes=((16,) * 3, (14,) * 4), seeds=(0, 1, 2), max_epochs=12_000))
+                    blur_seeds={level: (0, 1) for level in (0, 5, 10)}, blur_max_epochs=200),
+    DigitProfile(epochs={32: 17, 8: 10, 2: 7}, training_samples=None, trial_epochs=2, trial_samples=10_000,
+                 trials={"sgd": (3.0, 10.0, 30.0), "momentum": (1.0, 3.0, 10.0), "adam": (0.001, 0.003, 0.01)}),
     FacesProfile(seeds=(0, 1, 2), bottlenecks=(8, 24, 64), hidden=(256, 128), deeper=(256, 192, 128), max_epochs=60,
                  box_step=1))
 
@@ -133,17 +140,17 @@ QUICK = Profile(
     BorderProfile(seeds=(0, 1), max_epochs=30, longer_epochs=40, grid_depths=(1, 2), grid_widths=(8, 32),
                   activations=("relu", "tanh", "sigmoid"), depths=(1, 3), widths=(8, 32),
                   learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4)),
-    DigitProfile(epochs={32: 6, 8: 3, 2: 3}, training_samples=4000, trial_epochs=2, trial_samples=2000,
-                 trials={"sgd": (10.0,), "momentum": (1.0,), "adam": (0.003,)}))
+    SampleProfile(sgd_rates=(0.1,), adam_rates=(0.003,), batch_sizes=(4, 16), accumulations=(1, 4),
+                  slopes=(60.0, 120.0), noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,), tuning_seeds=(100, 101),
+                  tuning_samples=2500, gradient_seeds=(0, 1), seeds=(0, 1, 2), gradient_samples=10_000),
+    WholeMapProfile(shapes=((16,) * 3,), seeds=(0,), max_epochs=600),
     PicturesProfile(size=48, study_size=32, scaling_epochs=4, scaling_seeds=(0,), screening_epochs=4,
                     screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"),
                               ("momentum", 0.03, 128, "cosine")),
                     epochs={"smiley": 50, "cat": 150}, blur_levels=(0, 2, 5, 10),
-                    blur_seeds={level: (0, 1) for level in (0, 5, 10)}, blur_max_epochs=110))
-    SampleProfile(sgd_rates=(0.1,), adam_rates=(0.003,), batch_sizes=(4, 16), accumulations=(1, 4),
-                  slopes=(60.0, 120.0), noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,), tuning_seeds=(100, 101),
-                  tuning_samples=2500, gradient_seeds=(0, 1), seeds=(0, 1, 2), gradient_samples=10_000),
-    WholeMapProfile(shapes=((16,) * 3,), seeds=(0,), max_epochs=600))
+                    blur_seeds={level: (0, 1) for level in (0, 5, 10)}, blur_max_epochs=110),
+    DigitProfile(epochs={32: 6, 8: 3, 2: 3}, training_samples=4000, trial_epochs=2, trial_samples=2000,
+                 trials={"sgd": (10.0,), "momentum": (1.0,), "adam": (0.003,)}),
     FacesProfile(seeds=(0, 1), bottlenecks=(4, 8, 16), hidden=(64, 32), deeper=(64, 48, 32), max_epochs=15,
                  box_step=4))
 

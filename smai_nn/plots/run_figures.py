@@ -5,6 +5,8 @@ import functools
 from smai_nn.datasets.border import COUNTRIES
 from smai_nn.experiments.border import BorderResult
 from smai_nn.experiments.compression import DigitResult
+from smai_nn.experiments.detection import DetectionResult
+from smai_nn.experiments.reconstruction import ReconstructionResult
 from smai_nn.plots.compression import plot_digits
 from smai_nn.plots.curves import plot_loss_against_samples
 from smai_nn.plots.maps import change_map_prediction, plot_map_prediction
@@ -34,13 +36,17 @@ def _(result: DigitResult):
     name, rows = result.setting.architecture, {"original": result.originals, "reconstruction": result.rebuilt}
     return {"loss": plot_loss_against_samples({name: result.history}, loss_name="training loss (mse)"),
             "digits": plot_digits(result.classes, rows, f"Test digits through {name}")}
-            "map": plot_map_prediction(result.truth, result.predicted, COUNTRIES, f"{setting.label}, seed {setting.seed}")}
 
 
+@run_figures.register
 def _(result: ReconstructionResult):
     if result.failure:
         return {}
+    return {"loss": plot_loss_against_samples({result.setting.label: result.history}, loss_name="training loss (mse)")}
+
+
 @run_figures.register
 def _(result: DetectionResult):
     if not result.history.epochs:  # PCA and the mean picture are not trained
-    return {"loss": plot_loss_against_samples({result.setting.label: result.history}, loss_name="training loss (MSE)")}
+        return {}
+    return {"loss": plot_loss_against_samples({result.setting.label: result.history}, loss_name="training loss (mse)")}
