@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from smai_nn.experiments.xor import (
-    ControlResult,
-    ControlSetting,
     GradientResult,
     GradientSetting,
     XorResult,
@@ -13,7 +11,6 @@ from smai_nn.experiments.xor import (
     gradient_facts,
     narrow_table,
     output_grid,
-    run_control,
     run_gradients,
     run_xor,
     worst_errors,
@@ -51,8 +48,8 @@ def test_the_final_parameters_give_the_predictions_again():
 
 
 def test_a_linear_network_does_not_learn_xor():
-    control = run_control(ControlSetting(seed=0, updates=300))
-    assert control.best_accuracy <= 0.75 and control.final_loss == pytest.approx(0.25, abs=0.02)
+    control = run_xor(XorSetting((8,), ("identity",), "identity", "mse", most_starts=1))
+    assert control.accuracy <= 0.75 and control.final_loss == pytest.approx(0.25, abs=0.02) and control.updates == 500
 
 
 def test_settings_are_every_combination_and_unequal_pairs():
@@ -70,7 +67,7 @@ def made_up(widths, starts, accuracy=1.0, error=0.2):
 
 def test_facts_and_tables_keep_narrow_networks_apart():
     runs = [made_up((4,), 1), made_up((8,), 1), made_up((8,), 2), made_up((2,), 7, error=0.24)]
-    facts = xor_facts(runs, [ControlResult(ControlSetting(0), 0.75, 0.25)])
+    facts = xor_facts(runs, [made_up((8,), 1, accuracy=0.5)])
     assert facts["xor.first_start_share"] == pytest.approx(2 / 3) and facts["xor.narrow_share"] == 0
     assert (facts["xor.most_starts_wide"], facts["xor.most_starts"], facts["xor.largest_error"]) == (2, 7, 0.24)
     assert xor_table(runs)[0]["first start, widths from 4"] == "66.7%" and narrow_table(runs)[0]["most starts"] == 7
