@@ -230,10 +230,11 @@ class _Interrupt:
     """A handler of SIGINT: the first one raises KeyboardInterrupt, after `prepare()`, and all further are ignored."""
 
     def __init__(self, prepare, outer):
-        self.prepare, self.outer = prepare, outer
+        self.prepare, self.outer, self.has_come = prepare, outer, False
 
     def __call__(self, number, frame):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.has_come = True
         handler = self
         while isinstance(handler, _Interrupt):
             handler.prepare()
@@ -246,14 +247,16 @@ def heeding_one_interrupt(prepare=lambda: None):
     """Let only the first Ctrl-C interrupt the `with` block: what it then writes is not interrupted again.
 
     `prepare()` is called before KeyboardInterrupt is raised. After a nested block, the outer one heeds no further.
+    Yields an object whose `has_come` tells whether one has come.
     """
-    if threading.current_thread() is not threading.main_thread():  # which alone may say what signals do
-        yield
-        return
     outer = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, _Interrupt(prepare, outer))
+    interrupt = _Interrupt(prepare, outer)
+    if threading.current_thread() is not threading.main_thread():  # which alone may say what signals do
+        yield interrupt
+        return
+    signal.signal(signal.SIGINT, interrupt)
     try:
-        yield
+        yield interrupt
     finally:
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN or not isinstance(outer, _Interrupt):
             signal.signal(signal.SIGINT, outer)
@@ -276,8 +279,8 @@ def run_sweep(function, settings, *, workers=-1, description="runs", progress=Tr
         raise ValueError(f"{description}: expected at least one setting to run, got none")
     variables, known, done = _package_variables(), set(runs_root().glob("*")), []
     jobs = (joblib.delayed(_run_one)(function, setting, variables) for setting in settings)
-    try:
-        with heeding_one_interrupt(lambda: _interrupt_workers(known)), warnings.catch_warnings():
+    with heeding_one_interrupt(lambda: _interrupt_workers(known)) as interrupt, warnings.catch_warnings():
+        try:
             # A worker that has grown by 300 MB, by a data set say, is replaced once its run is done; nothing is lost.
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
             results = joblib.Parallel(n_jobs=workers, return_as="generator", batch_size="auto")(jobs)
@@ -286,13 +289,15 @@ def run_sweep(function, settings, *, workers=-1, description="runs", progress=Tr
                 done.append(result)
                 if keep is not None:
                     keep(done)
-        return done
-    except KeyboardInterrupt:
-        for worker in _workers():
-            worker.kill()
-            worker.join()
-        mark_interrupted(runs_root(), known)
-        raise
+            return done
+        except BaseException as error:
+            if not interrupt.has_come and not isinstance(error, KeyboardInterrupt):
+                raise
+            for worker in _workers():
+                worker.kill()
+                worker.join()
+            mark_interrupted(runs_root(), known)
+            raise KeyboardInterrupt from None  # also where joblib, interrupted at a bad moment, has raised something else
 
 
 def unfinished_folders(root, known=()):

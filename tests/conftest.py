@@ -12,9 +12,8 @@ import pytest  # noqa: E402
 @pytest.fixture(autouse=True)
 def own_run_folder(tmp_path, monkeypatch):
     """Every test gets folders of its own, and no setting of the person who runs the tests."""
-    for variable in ("SMAI_USERNAME", "SMAI_DATA", "SMAI_PROFILE", "SMAI_DOWNLOAD", "SMAI_RUN",
-                     "SMAI_SUBMISSION", "SMAI_TINY_PAUSE", "SMAI_TINY_FAULT"):
-        monkeypatch.delenv(variable, raising=False)
+    for variable in [name for name in os.environ if name.startswith("SMAI_")]:
+        monkeypatch.delenv(variable)
     for variable, folder in (("SMAI_RUNS", "runs"), ("SMAI_CACHE", "cache"), ("SCIKIT_LEARN_DATA", "scikit")):
         monkeypatch.setenv(variable, str(tmp_path / folder))
 
