@@ -45,6 +45,7 @@ UNFINISHED = ("running", "damaged")  # the states that a killed process leaves
 NAME_LENGTH = 24  # of a run folder's name after its timestamp: Windows' paths end at 260 characters
 PATIENCE = 4  # seconds that interrupted workers have to write what they have
 NUMPY_DEFAULT = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}  # whatever numpy.seterr said
+_preparations = []  # of the nested `heeding_one_interrupt` that this process is in
 _stopping = threading.Event()  # set in a worker that has been interrupted: it begins no further run
 MOST_ROWS = 25  # of a training run in W&B's record: a row takes about 420 bytes and 0.4 ms
 
@@ -226,40 +227,34 @@ def _wandb_rows(history):
              "accuracy": history.epoch_accuracy[i]} for i in chosen]
 
 
-class _Interrupt:
-    """A handler of SIGINT: the first one raises KeyboardInterrupt, after `prepare()`, and all further are ignored."""
-
-    def __init__(self, prepare, outer):
-        self.prepare, self.outer, self.has_come = prepare, outer, False
-
-    def __call__(self, number, frame):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self.has_come = True
-        handler = self
-        while isinstance(handler, _Interrupt):
-            handler.prepare()
-            handler = handler.outer
-        raise KeyboardInterrupt
-
-
 @contextlib.contextmanager
 def heeding_one_interrupt(prepare=lambda: None):
     """Let only the first Ctrl-C interrupt the `with` block: what it then writes is not interrupted again.
 
     `prepare()` is called before KeyboardInterrupt is raised. After a nested block, the outer one heeds no further.
-    Yields an object whose `has_come` tells whether one has come.
     """
-    outer = signal.getsignal(signal.SIGINT)
-    interrupt = _Interrupt(prepare, outer)
     if threading.current_thread() is not threading.main_thread():  # which alone may say what signals do
-        yield interrupt
+        yield
         return
-    signal.signal(signal.SIGINT, interrupt)
+    outer = signal.signal(signal.SIGINT, _on_interrupt)
+    _preparations.append(prepare)
     try:
-        yield interrupt
+        yield
     finally:
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN or not isinstance(outer, _Interrupt):
+        _preparations.pop()
+        if not (_preparations and _is_interrupted()):
             signal.signal(signal.SIGINT, outer)
+
+
+def _on_interrupt(number, frame):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for prepare in reversed(_preparations):
+        prepare()
+    raise KeyboardInterrupt
+
+
+def _is_interrupted():
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def run_sweep(function, settings, *, workers=-1, description="runs", progress=True, keep=None):
@@ -279,7 +274,7 @@ def run_sweep(function, settings, *, workers=-1, description="runs", progress=Tr
         raise ValueError(f"{description}: expected at least one setting to run, got none")
     variables, known, done = _package_variables(), set(runs_root().glob("*")), []
     jobs = (joblib.delayed(_run_one)(function, setting, variables) for setting in settings)
-    with heeding_one_interrupt(lambda: _interrupt_workers(known)) as interrupt, warnings.catch_warnings():
+    with heeding_one_interrupt(lambda: _interrupt_workers(known)), warnings.catch_warnings():
         try:
             # A worker that has grown by 300 MB, by a data set say, is replaced once its run is done; nothing is lost.
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
@@ -291,7 +286,7 @@ def run_sweep(function, settings, *, workers=-1, description="runs", progress=Tr
                     keep(done)
             return done
         except BaseException as error:
-            if not interrupt.has_come and not isinstance(error, KeyboardInterrupt):
+            if not (isinstance(error, KeyboardInterrupt) or _preparations and _is_interrupted()):
                 raise
             for worker in _workers():
                 worker.kill()
@@ -319,7 +314,7 @@ def _workers():
 def _interrupt_workers(known):
     """Tell the workers to stop, and wait until no run that they have begun is in work, at most PATIENCE seconds."""
     workers, deadline = _workers(), time.monotonic() + PATIENCE
-    for worker in workers:
+    for worker in workers if unfinished_folders(runs_root(), known) else ():
         os.kill(worker.pid, signal.SIGINT)  # on Windows, which has no such signal, this ends them at once
     while workers and unfinished_folders(runs_root(), known) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -132,7 +132,7 @@ def begun(count, kind):
 
 def test_interrupted_workers_write_what_they_have_and_are_gone(monkeypatch):
     monkeypatch.setenv("SMAI_TINY_PAUSE", "0.05")
-    interrupt_when(begun(2, "tiny"), times=3)
+    interrupt_when(begun(2, "tiny"))
     with pytest.raises(KeyboardInterrupt):
         run_sweep(run_tiny, [TinySetting(number, steps=1000) for number in range(8)], workers=2, progress=False)
     assert multiprocessing.active_children() == []
