@@ -2,9 +2,10 @@
 
     SMAI_DATA=<folder with mnist.npz> python tests/benchmarks/digits_stretch.py [--epochs 60]
 
-from the repository's root, by hand: several minutes of one core. Hinton and Salakhutdinov 2006 report 3.00 a digit, 0.0038
-a pixel, with 30 numbers and after pretraining; here is none, only wider layers and more epochs than in the notebook.
-RESULT
+from the repository's root, by hand: it takes some six minutes of one core. Hinton and Salakhutdinov 2006 report 3.00 a
+digit, 0.0038 a pixel, with 30 numbers after pretraining layer by layer; here is none, only wider layers and more epochs
+than in the notebook. With the 60,000 digits of MNIST, 60 epochs came to 0.00386 on test digits and 0.00287 on training
+digits: just short of the aim, with the training digits well below it.
 """
 
 import argparse
@@ -26,10 +27,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=60)
     epochs = parser.parse_args().epochs
+    setting = DigitSetting(hidden=(512, 256), learning_rate=0.002, beta2=0.99, max_epochs=epochs)
     os.environ["WANDB_MODE"] = "disabled"
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SMAI_RUNS"] = folder
-        result = read_digits(run_digits(DigitSetting(hidden=(512, 256), learning_rate=0.002, max_epochs=epochs), True))
+        result = read_digits(run_digits(setting, True))
     print(f"{result.setting.architecture}, {epochs} epochs, {time.process_time():.0f} s of one core, {result.source}: "
           f"MSE {result.train_mse:.5f} on training, {result.test_mse:.5f} on test digits; aim {LITERATURE_MSE:.5f}")
 
