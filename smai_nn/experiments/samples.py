@@ -316,17 +316,14 @@ def tuning_settings(profile):
 def chosen_settings(tuned):
     """Return a dict method -> the SampleSetting chosen by these TuningResults, with one of their seeds.
 
-    The least mean score is best. Whatever is not worse by more than the best one's standard error counts as equal to
-    it, and of equals the one with the fewest updates is taken, then the largest batch, then the best.
+    The least mean score is best. What is worse by no more than the best one's seeds differ counts as equal to it, and
+    of equals the one with the fewest updates is taken, then the largest batch, then the best.
     """
     chosen = {}
     for method, runs in group(tuned, "method").items():
-        scores = {}
-        for own in group(runs, *VARIED).values():
-            scores[own[0].setting] = np.array([r.score for r in own])
+        scores = {own[0].setting: np.array([r.score for r in own]) for own in group(runs, *VARIED).values()}
         best = min(scores.values(), key=np.mean)
-        limit = best.mean() + best.std() / math.sqrt(max(len(best) - 1, 1))
-        chosen[method] = min((s for s in scores if scores[s].mean() <= limit),
+        chosen[method] = min((s for s in scores if scores[s].mean() <= best.mean() + np.ptp(best)),
                              key=lambda s: (-s.samples_per_update, -s.batch_size, scores[s].mean()))
     return chosen
 
