@@ -7,40 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smai_nn import Adam, Linear, Model, Sigmoid, Tanh, TrainConfig, Trainer
+from smai_nn import Linear, Model, Tanh, TrainConfig, Trainer
 from smai_nn.datasets.border import COLOURS, BorderDataset
 from smai_nn.execution import begin_execution, run_experiments, run_study
 from smai_nn.experiments import samples, whole_map
-from smai_nn.experiments.samples import (
-    CHOICE,
-    RANDOM,
-    SAMPLES,
-    TUNING,
-    LeastSquaresFilter,
-    SampleCurve,
-    SampleResult,
-    SampleSetting,
-    TuningResult,
-    chosen_settings,
-    final_settings,
-    load_checkpoint,
-    place_lines,
-    read_samples,
-    recount,
-    run_samples,
-    sample_model,
-    settling,
-    tuning_settings,
-)
+from smai_nn.experiments.samples import CHOICE, RANDOM, LeastSquaresFilter, SampleSetting, TuningResult, chosen_settings
 from smai_nn.experiments.samples_facts import edges, sample_table, samples_facts, seed_table, tuning_facts, tuning_table
-from smai_nn.experiments.whole_map import (
-    WholeMapSetting,
-    best_whole_map,
-    read_whole_map,
-    run_whole_map,
-    whole_map_facts,
-    whole_map_table,
-)
+from smai_nn.experiments.whole_map import WholeMapResult, WholeMapSetting, read_whole_map, run_whole_map, whole_map_facts
 from smai_nn.plots.samples import plot_asked, plot_sample_curves, plot_settling
 from smai_nn.plots.style import audit
 from smai_nn.profiles import SampleProfile
@@ -107,7 +80,7 @@ def test_the_filter_asks_for_the_unseen_pixel_nearest_to_one_half_in_standard_de
 
 def test_lines_lie_evenly_in_the_square():
     layer = Linear(2, 400, Tanh, rng=np.random.default_rng(0))
-    place_lines(layer, 30, np.random.default_rng(0))
+    samples.place_lines(layer, 30, np.random.default_rng(0))
     np.testing.assert_allclose(np.linalg.norm(layer.weights, axis=0), 30)
     corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]) @ layer.weights + layer.biases
     assert ((corners.min(axis=0) <= 0) & (corners.max(axis=0) >= 0)).all()  # every line passes through it
@@ -122,44 +95,32 @@ def test_lines_lie_evenly_in_the_square():
     ([0.95, 0.92], (10, 10)), ([0.5, 0.92], (20, 20)), ([0.92, 0.5], (10, None)), ([0.5, 0.6], (None, None)),
     ([0.5, 0.91, 0.9, 0.91, 0.95], (20, 40))])
 def test_settling(accuracies, expected):
-    assert settling([10 * (i + 1) for i in range(len(accuracies))], accuracies, 0.91) == expected
+    assert samples.settling([10 * (i + 1) for i in range(len(accuracies))], accuracies, 0.91) == expected
 
 
 def test_the_curve_looks_after_every_update_and_then_now_and_then(wedge):
     setting = SampleSetting("adam", batch_size=8, close_samples=80)
-    curve = SampleCurve(wedge, setting)
-    model = sample_model(setting, np.random.default_rng(0))
+    curve = samples.SampleCurve(wedge, setting)
+    model = samples.sample_model(setting, np.random.default_rng(0))
     history = Trainer(model, TrainConfig(8, max_epochs=4), rng=np.random.default_rng(0), callbacks=[curve]).fit(
         wedge.inputs, wedge.targets)
     assert curve.samples == [*range(8, 81, 8), 584, 1088, 1592]
     assert history.samples == 1600
 
 
-def test_the_curve_keeps_the_parameters_of_the_last_upward_crossing(wedge, monkeypatch):
-    values = iter([0.5, 0.92, 0.5, 0.95, 0.96])
-    monkeypatch.setattr(samples, "accuracy", lambda *_: next(values))
-    model = Model([Linear(2, 2, Tanh), Linear(2, 1, Sigmoid)], "bce", Adam(0.1))
-    curve, seen = SampleCurve(wedge, SampleSetting("adam")), []
-    curve_look = curve.on_batch_end
-    curve.on_batch_end = lambda trainer: (seen.append(model.parameters.copy()), curve_look(trainer))
-    Trainer(model, TrainConfig(80, max_epochs=1), rng=np.random.default_rng(0), callbacks=[curve]).fit(
-        wedge.inputs, wedge.targets)
-    np.testing.assert_array_equal(curve.parameters, seen[3])
-
-
 @pytest.mark.parametrize("method", [RANDOM, CHOICE, "sgd", "adam"])
 def test_a_run_reads_back_with_the_checkpoint_of_its_settling_sample(wedge, method):
     setting = SampleSetting(method, learning_rate=0.05, slope=30.0, noise_ratio=3.0, width=100, samples=2000)
-    folder = run_samples(setting)
-    result = read_samples(folder)
+    folder = samples.run_samples(setting)
+    result = samples.read_samples(folder)
     assert result.setting == setting and result.parameter_count == (4417 if setting.uses_gradients else 401)
-    assert result.correct == recount(folder, wedge) == RunFolder(folder).metrics()["correct_pixels"]
+    assert result.correct == samples.recount(folder, wedge) == RunFolder(folder).metrics()["correct_pixels"]
     if result.settled is not None:
         at_look = result.accuracies[list(result.samples).index(result.settled)]
         assert result.correct == round(at_look * 400) >= 364
     if not setting.uses_gradients:
         assert result.settled is not None and len(set(result.pixels.tolist())) == 400 == result.history.samples
-        np.testing.assert_array_equal(load_checkpoint(folder).predict(wedge.inputs) > 0.5, result.predicted.reshape(-1, 1))
+        np.testing.assert_array_equal(samples.load_checkpoint(folder).predict(wedge.inputs) > 0.5, result.predicted.reshape(-1, 1))
 
 
 def test_random_order_is_the_shuffled_order_of_the_seed_and_choice_begins_there(wedge):
@@ -198,6 +159,12 @@ def test_of_equals_the_fewest_updates_win_and_what_is_clearly_worse_does_not():
     assert edges(tuned("sgd", (1,), batch_size=1) + tuned("sgd", (9,), batch_size=2), SampleSetting("sgd")) == []
 
 
+def test_the_two_orders_of_least_squares_have_the_settings_that_are_best_for_both_together():
+    runs = [*tuned(RANDOM, (400, 420), slope=60.0), *tuned(RANDOM, (390, 420), slope=120.0)]
+    runs += [*tuned(CHOICE, (150, 160), slope=60.0), *tuned(CHOICE, (190, 200), slope=120.0)]
+    assert {method: s.slope for method, s in chosen_settings(runs).items()} == {RANDOM: 60.0, CHOICE: 60.0}
+
+
 def test_where_none_gets_there_the_mean_accuracy_decides():
     one, other = (TuningResult(SampleSetting("sgd", learning_rate=rate), None, mean) for rate, mean in ((1, 0.8), (2, 0.9)))
     assert chosen_settings([one, other])["sgd"].learning_rate == 2
@@ -205,15 +172,15 @@ def test_where_none_gets_there_the_mean_accuracy_decides():
 
 def test_tuning_and_runs_from_a_profile_to_facts_and_figures(wedge):
     begin_execution()
-    results = run_study(TUNING, tuning_settings(PROFILE))
+    results = run_study(samples.TUNING, samples.tuning_settings(PROFILE))
     chosen = chosen_settings(results)
     assert list(chosen) == ["sgd", "adam", RANDOM, CHOICE] and len(results) == 8
-    settings = [dataclasses.replace(s, width=100) for s in final_settings(chosen, PROFILE)]
+    settings = [dataclasses.replace(s, width=100) for s in samples.final_settings(chosen, PROFILE)]
     assert {s.seed for s in settings if not s.uses_gradients} == {0, 1}
-    runs = run_experiments(SAMPLES, settings)
+    runs = run_experiments(samples.SAMPLES, settings)
     facts = tuning_facts(results) | samples_facts(runs)
     assert facts["challenge.samples_least_recount"] >= facts["challenge.needed"] == 364
-    assert [len(tuning_table(results, method)) for method in chosen] == [2, 2, 2, 2]
+    assert [len(tuning_table(results, learner)) for learner in ("sgd", "adam", "least squares")] == [2, 2, 2]
     assert len(sample_table(runs)) == 4 and len(seed_table(runs)) == 2
     for figure in (plot_sample_curves(runs), plot_settling(runs), plot_asked(runs[-2:])):
         assert audit(figure) == []
@@ -222,7 +189,7 @@ def test_tuning_and_runs_from_a_profile_to_facts_and_figures(wedge):
 def made_up(method, first, settled, seed=0):
     truth = np.zeros((2, 5), int)
     truth[:, 3:] = 1
-    return SampleResult(SampleSetting(method, seed=seed), np.array([10, 1000, 2000]), np.array([0.5, 0.8, 0.9]), first, settled,
+    return samples.SampleResult(SampleSetting(method, seed=seed), np.array([10, 1000, 2000]), np.array([0.5, 0.8, 0.9]), first, settled,
                         np.arange(10), truth, truth, 17, History(10, 1), "folder")
 
 
@@ -254,7 +221,7 @@ def test_a_run_that_does_not_get_there_keeps_its_best_epoch(place):
     assert result.correct == round(100 * max(result.history.epoch_accuracy)) < 100 and not result.is_complete
     facts = whole_map_facts([result])
     assert facts["challenge.full_map_neurons"] == 2 and facts["challenge.full_map_complete"] == 0
-    assert whole_map_table([result])[0]["all right"] == "0 of 1"
+    assert whole_map.whole_map_table([result])[0]["all right"] == "0 of 1"
 
 
 def test_interrupted_in_its_first_epoch_it_keeps_its_start(wedge, monkeypatch, tmp_path):
@@ -270,6 +237,6 @@ def test_interrupted_in_its_first_epoch_it_keeps_its_start(wedge, monkeypatch, t
 
 def test_the_best_has_the_most_pixels_then_the_fewest_neurons():
     truth = np.zeros((2, 2), int)
-    results = [whole_map.WholeMapResult(WholeMapSetting(hidden), 9, truth, truth + wrong, History(4, 4), "folder")
+    results = [WholeMapResult(WholeMapSetting(hidden), 9, truth, truth + wrong, History(4, 4), "folder")
                for hidden, wrong in (((8,), 0), ((3,), 0), ((1,), 1))]
-    assert best_whole_map(results).setting.hidden == (3,)
+    assert whole_map.best_whole_map(results).setting.hidden == (3,)

@@ -63,6 +63,11 @@ class SampleSetting:
         return self.method in GRADIENT
 
     @property
+    def learner(self):
+        """What is tuned together: the method; the two orders of least squares are one."""
+        return self.method if self.uses_gradients else "least squares"
+
+    @property
     def samples_per_update(self):
         """Samples whose gradients one update uses."""
         return self.batch_size * self.grad_accumulation_steps
@@ -316,15 +321,17 @@ def tuning_settings(profile):
 def chosen_settings(tuned):
     """Return a dict method -> the SampleSetting chosen by these TuningResults, with one of their seeds.
 
-    The least mean score is best. What is worse by no more than the best one's seeds differ counts as equal to it, and
-    of equals the one with the fewest updates is taken, then the largest batch, then the best.
+    The least mean score is best. What is worse by no more than the best one's runs differ counts as equal to it, and of
+    equals the one with the fewest updates is taken, then the largest batch, then the best. Least squares with its own
+    choice has the settings of random order, so that nothing but the order differs: what is best for both together.
     """
     chosen = {}
-    for method, runs in group(tuned, "method").items():
+    for runs in group(tuned, "learner").values():
         scores = {own[0].setting: np.array([r.score for r in own]) for own in group(runs, *VARIED).values()}
         best = min(scores.values(), key=np.mean)
-        chosen[method] = min((s for s in scores if scores[s].mean() <= best.mean() + np.ptp(best)),
-                             key=lambda s: (-s.samples_per_update, -s.batch_size, scores[s].mean()))
+        setting = min((s for s in scores if scores[s].mean() <= best.mean() + np.ptp(best)),
+                      key=lambda s: (-s.samples_per_update, -s.batch_size, scores[s].mean()))
+        chosen |= {method: dataclasses.replace(setting, method=method) for method in group(runs, "method")}
     return chosen
 
 

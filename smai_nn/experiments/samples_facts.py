@@ -39,13 +39,13 @@ def seed_table(runs):
             for seed, own in group([r for r in runs if not r.setting.uses_gradients], "seed").items()]
 
 
-def tuning_table(tuned, method):
-    """Return a table of one method's tuning: mean accuracy of SGD or Adam, mean samples until for good of the filters."""
-    runs = group(tuned, "method")[method]
-    if method in GRADIENT:
-        return pivot(runs, ("batch_size", "grad_accumulation_steps"), "learning_rate",
-                     lambda own: f"{_mean_accuracy(own):.1%}")
-    return pivot(runs, ("slope",), "noise_ratio", lambda own: f"{np.mean([r.score for r in own]):.0f}")
+def tuning_table(tuned, learner):
+    """Return a table of the tuning of "sgd" or "adam", mean accuracies; or of "least squares", mean samples until for good."""
+    runs = group(tuned, "learner")[learner]
+    if learner in GRADIENT:
+        return pivot(runs, ("batch_size", "grad_accumulation_steps"), "learning_rate", lambda own: f"{_mean_accuracy(own):.1%}")
+    return pivot(runs, ("slope",), "noise_ratio", lambda own: " / ".join(
+        f"{np.mean([r.score for r in each]):.0f}" for each in group(own, "method").values()))
 
 
 def edges(tuned, setting):
@@ -77,9 +77,7 @@ def tuning_facts(tuned):
     equal = group(methods["adam"], "learning_rate", "samples_per_update").values()
     facts["challenge.adam_equal_products"] = max(
         float(np.ptp([_mean_accuracy(runs) for runs in group(pair, "batch_size").values()])) for pair in equal)
-    for name, method in (("random", RANDOM), ("chosen", CHOICE)):
-        facts |= {f"challenge.{name}_slope": chosen[method].slope, f"challenge.{name}_noise_ratio": chosen[method].noise_ratio}
-    return facts
+    return facts | {"challenge.filter_slope": chosen[RANDOM].slope, "challenge.filter_noise_ratio": chosen[RANDOM].noise_ratio}
 
 
 def samples_facts(runs):
@@ -90,7 +88,6 @@ def samples_facts(runs):
     facts = {"challenge.needed": math.ceil(target * truth.size - 1e-9), "challenge.pixels": truth.size,
              "challenge.samples_method": RANDOM, "challenge.samples_seeds": len(random),
              "challenge.samples_least_recount": min(r.correct for r in (*random, *choice)),
-             "challenge.samples_parameters": random[0].parameter_count,
              "challenge.border_share": float(np.mean(touches_other_country(truth))),
              "challenge.asked_at_border": float(np.median([_share_at_border(r) for r in choice]))}
     for name, own in (("samples", random), ("samples_chosen", choice), ("sgd", methods["sgd"]), ("adam", methods["adam"])):
