@@ -1,200 +1,247 @@
 """Section 3.2's experiment, on the shipped digits; above all: no test picture takes part in any choice."""
 
 import dataclasses
-import socket
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from smai_nn import anomaly
-from smai_nn.experiments import detection
-from smai_nn.experiments.detection import DetectionSetting, run_detection, score_crop
-from smai_nn.metrics import squared_errors
-from smai_nn.runs import RunFolder, runs_root
-from smai_nn.sweep import run_sweep
+from smai_nn.experiments import anomaly, detection
+from smai_nn.experiments.detection import DetectionSetting, best_crop, read_detection, run_detection, score_choice
+from smai_nn.plots.detection import (
+    plot_cases,
+    plot_crops,
+    plot_errors,
+    plot_precision_recall,
+    plot_roc,
+    plot_training,
+)
+from smai_nn.plots.run_figures import run_figures
+from smai_nn.plots.style import audit
+from smai_nn.profiles import PROFILES
+from smai_nn.runs import RunFolder
+from smai_nn.trainer import History
 
-TINY = DetectionSetting(normal="digit 0", size=14, hidden=(16, 12), bottleneck=4, max_epochs=3, input_noise=0.3,
-                        mirrored=True, scaling="both")
-GRID = [dataclasses.replace(TINY, hidden=hidden, input_noise=noise, fold=0)
-        for hidden in ((16, 12), (12, 8)) for noise in (0.0, 0.5)]
+TINY = DetectionSetting(size=14, hidden=(16, 12), bottleneck=4, max_epochs=3)
+CHOICES = [dataclasses.replace(TINY, detector=detector, scaling=scaling, folds=(0, 2))
+           for detector, scaling in (("PCA", "picture"), ("PCA", "both"), ("autoencoder", "both"))]
 
 
-@pytest.fixture(autouse=True)
-def fresh_pictures():
-    """Read and crop the pictures anew: they are kept in the process, whatever the folders are."""
-    for cache in (detection._pictures, detection._crops, detection._split):
-        cache.cache_clear()
-    yield
-    for cache in (detection._pictures, detection._crops, detection._split):
-        cache.cache_clear()
+def errors_of(normal, anomalous):
+    """Return errors by role in which every role has some."""
+    parts = {"train": normal, "validation": normal, "test": normal, "set_aside": anomalous, "others": anomalous}
+    return {role: np.array(errors, np.float32) for role, errors in parts.items()}
+
+
+def made_up(setting, normal=(1, 2, 3, 4), anomalous=(2.5, 5, 6, 7, 8), explained=0.5):
+    """Return a DetectionResult that nobody had to train."""
+    figures = {} if setting.detector == "autoencoder" else {"explained": explained}
+    history = History(4, 2, iteration_loss=[2.0, 1.0], epoch_loss=[1.5], epoch_accuracy=[np.nan], epoch_seconds=[0.1])
+    return detection.DetectionResult(setting, "George_W_Bush", errors_of(normal, anomalous), history, figures, {}, None)
 
 
 def all_choices():
-    """Make every choice of the notebook; return what it came to: scores, settings, errors, threshold."""
-    crops = [score_crop(dataclasses.replace(TINY, crop=crop, scaling=scaling))
-             for crop in detection.DIGIT_CROPS[:2] for scaling in anomaly.SCALINGS]
-    studied = [run_detection(setting) for setting in GRID]
-    return {"crops": [(s.auc, s.unexplained) for s in crops],
-            "studied": [(r.validation_error, r.set_aside_auc, r.threshold) for r in studied]}
+    """Make every kind of choice; return what it came to."""
+    return [(r.validation_error, r.set_aside_auc) for r in map(score_choice, CHOICES)]
 
 
 def replace_pictures(monkeypatch, rows):
     """Put noise in the place of the pictures in these rows."""
-    pictures = detection.load_pictures()
-    images = pictures.images.copy()
+    faces, normal = detection.load_pictures()
+    images = faces.images.copy()
     images[rows] = np.random.default_rng(0).integers(0, 256, images[rows].shape, np.uint8)
-    other = dataclasses.replace(pictures, images=images)
-    monkeypatch.setattr(detection, "load_pictures", lambda: other)
-    detection._crops.cache_clear()
+    other = dataclasses.replace(faces, images=images)
+    monkeypatch.setattr(detection, "load_pictures", lambda: (other, normal))
 
 
-def rows_in_tests(seeds):
-    """Return all rows that are in the test of one of the seeds."""
-    splits = [detection.split_of(dataclasses.replace(TINY, seed=seed)) for seed in seeds]
-    return np.unique(np.concatenate([np.concatenate([s.test, s.others]) for s in splits]))
+def rows_of(roles, seeds, fold=None):
+    """Return all rows that have one of these roles with one of the seeds."""
+    faces, normal = detection.load_pictures()
+    splits = [anomaly.split_pictures(faces.people, normal, seed, fold) for seed in seeds]
+    return np.unique(np.concatenate([split[role] for split in splits for role in roles]))
 
 
 def test_no_test_picture_of_any_seed_can_reach_a_choice(monkeypatch):
     before = all_choices()
-    replace_pictures(monkeypatch, rows_in_tests(range(5)))
+    replace_pictures(monkeypatch, rows_of(("test", "others"), range(5)))
     assert all_choices() == before
 
 
-def test_a_picture_that_choices_may_see_does_reach_them(monkeypatch):
+def test_pictures_that_choices_may_see_do_reach_them(monkeypatch):
     """The test above could not fail if nothing were looked at."""
     before = all_choices()
-    replace_pictures(monkeypatch, detection.split_of(dataclasses.replace(TINY, fold=0)).rows[:40])
-    after = all_choices()
-    assert after["crops"] != before["crops"] and after["studied"] != before["studied"]
+    replace_pictures(monkeypatch, rows_of(("train",), [0], fold=0)[:40])
+    assert all(now != then for now, then in zip(all_choices(), before))
 
 
-def test_no_test_picture_can_reach_training_or_threshold(monkeypatch):
-    before = run_detection(TINY)
-    replace_pictures(monkeypatch, rows_in_tests([TINY.seed]))
-    after = run_detection(TINY)
-    assert after.autoencoder.model.parameters.tobytes() == before.autoencoder.model.parameters.tobytes()
-    assert after.threshold == before.threshold and after.validation_error == before.validation_error
+@pytest.mark.parametrize("detector", detection.DETECTORS)
+def test_no_test_picture_can_reach_parameters_or_thresholds(monkeypatch, detector):
+    setting = dataclasses.replace(TINY, detector=detector)
+    before = read_detection(run_detection(setting))
+    replace_pictures(monkeypatch, rows_of(("test", "others"), [setting.seed]))
+    after = read_detection(run_detection(setting))
+    assert after.figures == before.figures  # the parameters' sha256 among them
+    for name in ("threshold", "tuned_threshold", "validation_error"):
+        assert getattr(after, name) == getattr(before, name)
     assert after.scores()["auc"] != before.scores()["auc"]
 
 
-def test_while_settings_are_chosen_only_pictures_with_a_role_have_an_error():
-    result = run_detection(GRID[0])
-    has_error = np.flatnonzero(~np.isnan(result.errors))
-    assert np.array_equal(has_error, np.sort(result.split.rows))
-    with pytest.raises(ValueError, match="normal_errors: expected one error per picture"):
-        result.scores()
-
-
-def test_errors_threshold_and_scores_belong_together():
-    result = run_detection(TINY)
-    x, split = detection.rows_of(TINY), result.split
-    np.testing.assert_allclose(result.errors, squared_errors(result.autoencoder.reconstruct(x), x))
-    assert result.threshold == np.quantile(result.errors[split.validation], TINY.quantile)
-    scores = result.scores()
-    assert scores["true_positives"] + scores["false_negatives"] == len(split.others)
-    assert scores["auc"] == anomaly.auc(result.errors[split.test], result.errors[split.others])
-    strangers = result.test_errors(everyone=True)[1]
-    assert len(strangers) == len(split.others) + len(split.set_aside)
-
-
-def test_the_run_folder_keeps_errors_roles_and_scores():
-    result = run_detection(TINY)
-    folder = RunFolder(runs_root() / result.folder)
-    kept = np.load(folder.path / "errors.npz")
-    np.testing.assert_array_equal(kept["errors"], result.errors)
-    assert all(np.array_equal(kept[role], rows) for role, rows in vars(result.split).items())
-    assert folder.metrics()["auc"] == result.scores()["auc"]
+def test_a_result_is_read_from_its_folder_as_it_was_written():
+    path = run_detection(TINY)
+    result, folder = read_detection(path), RunFolder(path)
+    assert result.setting == TINY and result.normal == "digit 0" and result.history.epochs == 3
+    assert {role: len(errors) for role, errors in result.errors.items()} == {
+        "train": 300, "validation": 100, "test": 100, "set_aside": 1000, "others": 3500}
+    assert all(errors.dtype == np.float32 for errors in result.errors.values())
+    scores, metrics = result.scores(), folder.metrics()
+    assert all(metrics[name] == value for name, value in scores.items()) and metrics["status"] == "completed"
     assert folder.settings()["data"]["file"] == "data/mnist_5k.npz"
-    assert {p.name.split("-")[0] for p in folder.path.glob("*.png")} == {"loss", "errors"}
+    assert sum(size for _, size in folder.listing()) < 100_000
 
 
-def test_the_same_bits_for_any_number_of_workers():
-    settings = [dataclasses.replace(TINY, seed=seed) for seed in (0, 1)]
-    one, two = (run_sweep(run_detection, settings, workers=workers, progress=False) for workers in (1, 2))
-    for a, b in zip(one, two):
-        assert a.errors.tobytes() == b.errors.tobytes()
+def test_cases_are_of_their_kind_and_their_error_maps_are_their_errors():
+    result = read_detection(run_detection(TINY))
+    kinds = dict(zip(result.cases["case"].tolist(), result.cases["error"]))
+    assert {"true negative", "true positive"} <= kinds.keys()
+    for case, error in kinds.items():
+        assert (error > result.threshold) == case.endswith("positive")
+    if "false negative" in kinds:
+        assert kinds["false negative"] == result.errors["others"].min()
+    np.testing.assert_allclose(result.cases["squares"].mean(axis=(1, 2), dtype=float), list(kinds.values()), rtol=5e-3)
+    named = dict(zip(result.cases["case"].tolist(), result.cases["person"].tolist()))
+    assert named["true negative"] == "digit 0" != named["true positive"]
 
 
-def test_pca_of_zero_components_is_the_distance_from_the_mean_picture():
-    detector = detection.pca_detector(dataclasses.replace(TINY, bottleneck=0))
-    x = detection.rows_of(TINY)
-    expected = squared_errors(x, np.broadcast_to(x[detector.split.train].mean(axis=0), x.shape))
-    np.testing.assert_allclose(detector.errors, expected, rtol=1e-4)
-    with_components = detection.pca_detector(dataclasses.replace(TINY, bottleneck=8))
-    assert with_components.validation_error < detector.validation_error
+def test_the_mean_picture_has_the_variance_of_its_training_pictures_as_error():
+    result = read_detection(run_detection(dataclasses.replace(TINY, detector="mean picture", mirrored=False)))
+    pca = read_detection(run_detection(dataclasses.replace(TINY, detector="PCA", mirrored=False)))
+    share = 1 - pca.errors["train"].mean() / result.errors["train"].mean()
+    assert result.figures["explained"] == 0 and pca.figures["explained"] == pytest.approx(share, abs=1e-4)
 
 
-@pytest.mark.parametrize("scaling", anomaly.SCALINGS)
-def test_pictures_as_seen_undo_the_scaling_by_pixel(scaling):
-    setting = dataclasses.replace(TINY, scaling=scaling)
-    other = {"both": "picture", "pixel": "none"}.get(scaling, scaling)
-    expected = detection.rows_of(dataclasses.replace(TINY, scaling=other)).reshape(-1, 14, 14)
-    varies = expected[detection.split_of(setting).train].std(axis=0) > 1e-5  # elsewhere scaling by pixel leaves nothing
-    np.testing.assert_allclose(detection.as_seen(setting, detection.rows_of(setting))[:, varies], expected[:, varies],
-                               atol=2e-3)
+def test_a_threshold_of_zero_is_a_threshold():
+    result = made_up(TINY)
+    assert result.scores(0.0)["threshold"] == 0 and result.scores(0.0)["recall"] == 1
+    assert result.scores()["threshold"] == pytest.approx(np.quantile([1, 2, 3, 4], 0.95))
 
 
-def test_examples_are_of_their_case_and_missing_ones_are_none():
-    result = run_detection(TINY)
-    cases = detection.example_cases(result)
-    for case, row in cases.items():
-        if row is not None:
-            assert (result.errors[row] > result.threshold) == case.endswith("positive")
-            assert (row in result.split.test) == (case in ("true negative", "false positive"))
-    all_alike = detection.Detector(TINY, np.zeros(5000))
-    cases = detection.example_cases(all_alike)
-    assert cases["true positive"] is None and cases["false positive"] is None and cases["false negative"] is not None
+def test_those_set_aside_count_only_when_asked_for():
+    result = made_up(TINY)
+    assert len(result.test_errors()[1]) == 5 and len(result.test_errors(everyone=True)[1]) == 10
 
 
-def test_names_are_in_order_of_the_share_taken_for_normal():
-    errors = np.zeros(5000)
-    names = detection.load_pictures().names
-    errors[names == "digit 7"] = 2
-    errors[np.flatnonzero(names == "digit 3")[:250]] = 2
-    table = detection.by_name(detection.Detector(TINY, errors))
-    shares = {name: share for name, _, share in table}
-    assert "digit 0" not in shares and shares["digit 7"] == 0 and 0.4 < shares["digit 3"] < 0.6
-    assert [share for _, _, share in table] == sorted(shares.values(), reverse=True)
+def test_rules_choose_the_largest_auc_and_the_least_error():
+    choices = [detection.ChoiceResult(dataclasses.replace(TINY, folds=(0,), input_noise=noise), "x", error, area, None)
+               for noise, error, area in ((0.1, 3, 0.9), (0.2, 2, 0.8), (0.3, 4, 0.7))]
+    assert best_crop(choices).input_noise == 0.1
+    chosen = detection.best_learning(choices)
+    assert chosen.input_noise == 0.2 and chosen.folds == ()
 
 
-def test_without_lfw_the_shipped_digits_stand_in_and_say_so():
-    pictures = detection.load_pictures()
-    assert not pictures.are_faces and pictures.images.shape == (5000, 28, 28) and "digits" in pictures.description
-    assert pictures.identities[0] == "digit 0" and np.sum(pictures.names == "digit 0") == 500
+def test_every_bottleneck_of_the_profiles_is_narrower_than_its_neighbours():
+    for profile in PROFILES.values():
+        assert max(profile.faces.bottlenecks) < min(*profile.faces.hidden, *profile.faces.deeper)
 
 
-def test_nothing_needs_the_network_and_it_is_quick(monkeypatch):
-    def refuse(*arguments, **options):
-        raise AssertionError("a connection was asked for")
-
-    for name in ("connect", "connect_ex"):
-        monkeypatch.setattr(socket.socket, name, refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    started = time.perf_counter()
-    all_choices()
-    detection.by_name(run_detection(TINY))
-    assert time.perf_counter() - started < 60  # the limit for the whole part in `quick`
+def results_and_references():
+    """Return made-up results in which the autoencoder of 4 is the best, and PCA is behind."""
+    results = [made_up(s, normal=(1, 2, 3, 4 + (s.detector == "PCA") + s.bottleneck / 100))
+               for s in detection.detector_settings(TINY, (4, 6, 8), (0, 1))]
+    return results, [made_up(s, normal=(6, 7, 8, 9)) for s in detection.reference_settings(TINY, 4, (0, 1))]
 
 
-def test_unknown_normal_is_refused():
-    with pytest.raises(ValueError, match="expected a name with at least ten pictures"):
-        run_detection(dataclasses.replace(TINY, normal="digit 10"))
+def test_facts_by_hand():
+    results, references = results_and_references()
+    facts = detection.detector_facts(results, references)
+    assert facts["detector.bottleneck"] == 4 and facts["lfw.seeds"] == 2
+    areas = [anomaly.auc([1, 2, 3, last], [2.5, 5, 6, 7, 8]) for last in (4.04, 5.04)]
+    assert facts["lfw.auc_mean"] == pytest.approx(areas[0]) and facts["detector.seed_range"] == 0
+    assert facts["lfw.pca_auc"] == pytest.approx(areas[1]) and facts["lfw.seeds_ahead_of_pca"] == 2
+    assert facts["lfw.normal"] == "George W Bush" and "95%" in facts["lfw.threshold_rule"]
+    assert facts["lfw.whole_picture_auc"] < 0.5 and facts["detector.everything_f1"] == pytest.approx(2 * 5 / (5 + 9))
+    assert facts["detector.error_ratio"] == pytest.approx(6 / 2.5)
+
+
+def test_facts_of_the_cases_by_hand():
+    results, _ = results_and_references()
+    cases = {"case": np.array(["false negative"]), "place": np.array([0]), "person": np.array(["Ada_Lovelace"]),
+             "error": np.array([2.5], np.float32), "squares": np.zeros((1, 10, 10), np.float16)}
+    cases["squares"][0, 9] = 1
+    results[0] = dataclasses.replace(results[0], cases=cases)
+    facts = detection.case_facts(results)
+    assert facts["case.false_negative_person"] == "Ada Lovelace" and facts["case.false_negative_third"] == "lower"
+    assert facts["case.false_negative_worst_tenth"] == 1 and facts["case.false_negative_unusual"] == 0
+    assert facts["case.true_positive_error"] is None
+
+
+def test_facts_of_the_choices_by_hand():
+    def choice(error, area, **options):
+        setting = dataclasses.replace(TINY, folds=(0,), **options)
+        return detection.ChoiceResult(setting, "x", error, area, None)
+
+    crops = [choice(1, 0.6), choice(1, 0.9, crop=detection.BOXES[1])]
+    learning = [choice(3, 0.8), choice(4, 0.8, mirrored=False), choice(2, 0.7, input_noise=0.0)]
+    facts = detection.choice_facts(crops, [*crops, choice(1, 0.7, scaling="none")], learning)
+    assert (facts["detector.crop_auc"], facts["detector.crop_whole_auc"]) == (0.9, 0.6)
+    assert facts["detector.scaling"] == "both" and facts["detector.scaling_whole_auc"] == 0.7
+    assert [facts[f"detector.error_{name}"] for name in ("mirrored", "unmirrored", "noise", "clean")] == [2, 4, 3, 2]
+
+
+def test_facts_of_digits_do_not_pass_for_those_of_faces():
+    results, references = ([dataclasses.replace(r, normal="digit 0") for r in group]
+                           for group in results_and_references())
+    names = detection.detector_facts(results, references)
+    assert "digits_for_lfw.auc_mean" in names and not any(name.startswith("lfw.") for name in names)
 
 
 def test_faces_are_used_where_lfw_is_there(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
-    for name, count in (("George_W_Bush", 12), ("Ada_Lovelace", 3), ("Grace_Hopper", 2)):
+    for name, count in (("George_W_Bush", 20), ("Ada_Lovelace", 3), ("Grace_Hopper", 2), ("Alan_Turing", 2)):
         (tmp_path / "lfw" / name).mkdir(parents=True)
         for number in range(1, count + 1):
             Image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)).save(
                 tmp_path / "lfw" / name / f"{name}_{number:04d}.jpg")
     monkeypatch.setenv("SMAI_DATA", str(tmp_path))
-    pictures = detection.load_pictures()
-    assert pictures.are_faces and pictures.images.shape == (17, 128, 128) and len(pictures.candidates) == 49
-    setting = dataclasses.replace(TINY, normal=pictures.identities[0], crop=pictures.candidates[1])
-    assert score_crop(setting).unexplained > 0
-    result = run_detection(setting)
-    assert len(result.errors) == 17 and RunFolder(runs_root() / result.folder).settings()["data"]["file"] == (
-        "$SMAI_DATA/lfw")
+    result = read_detection(run_detection(dataclasses.replace(TINY, crop=detection.BOXES[1])))
+    assert result.normal == "George_W_Bush" and sum(map(len, result.errors.values())) == 27
+    assert RunFolder(result.folder).settings()["data"]["file"] == "$SMAI_DATA/lfw"
+
+
+@pytest.mark.parametrize("options, message", [({"detector": "kNN"}, "detector: expected one of 'autoencoder', 'PCA'"),
+                                              ({"scaling": "row"}, "scaling: expected one of 'none'")])
+def test_bad_settings_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(TINY, **options)
+
+
+def figures():
+    """Return every figure of the section, by name."""
+    results, _ = results_and_references()
+    baselines = [detection.shown_run(results, name) for name in detection.DETECTORS[1:]]
+    runs = [detection.of_kind(results, "autoencoder", width)[0] for width in (4, 6, 8)]
+    crops = [detection.ChoiceResult(s, "x", 1, 0.5, np.zeros(36, np.uint8)) for s in detection.crop_settings()]
+    cases = {"case": np.array(["true negative", "false negative"]), "person": np.array(["Ada_Lovelace"] * 2),
+             "error": np.array([1, 2]), "picture": np.zeros((2, 9, 9), np.uint8)} | {
+        name: np.random.default_rng(0).random((2, 6, 6)) for name in ("compared", "rebuilt", "squares")}
+    return {"crops": plot_crops(crops, detection.BOXES[1]), "training": plot_training(runs),
+            "errors": plot_errors(runs[0]), "roc": plot_roc(runs, baselines),
+            "precision-recall": plot_precision_recall(runs[0], "blue", baselines),
+            "cases": plot_cases(dataclasses.replace(runs[0], cases=cases)), **run_figures(runs[0])}
+
+
+def test_every_figure_is_complete():
+    assert {name: audit(figure) for name, figure in figures().items() if audit(figure)} == {}
+
+
+def test_operating_points_are_marked_where_the_scores_say():
+    results, _ = results_and_references()
+    run = results[0]
+    panel = plot_precision_recall(run, "blue", []).axes[0]
+    marked = [(line.get_xdata()[0], line.get_ydata()[0]) for line in panel.lines if line.get_marker() in "oD"
+              and len(line.get_xdata())]
+    expected = [run.scores(), run.scores(run.tuned_threshold)]
+    assert marked == [(scores["recall"], scores["precision"]) for scores in expected]
+
+
+def test_what_is_not_trained_has_no_loss_plot():
+    assert run_figures(dataclasses.replace(made_up(TINY), history=History(4, 2))) == {}
