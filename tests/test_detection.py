@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smai_nn.experiments import anomaly, detection
+from smai_nn.experiments import anomaly, detection, detection_facts
 from smai_nn.experiments.detection import DetectionSetting, best_crop, read_detection, run_detection, score_choice
 from smai_nn.plots.detection import (
     plot_cases,
@@ -152,7 +152,7 @@ def results_and_references():
 
 def test_facts_by_hand():
     results, references = results_and_references()
-    facts = detection.detector_facts(results, references)
+    facts = detection_facts.detector_facts(results, references)
     assert facts["detector.bottleneck"] == 4 and facts["lfw.seeds"] == 2
     areas = [anomaly.auc([1, 2, 3, last], [2.5, 5, 6, 7, 8]) for last in (4.04, 5.04)]
     assert facts["lfw.auc_mean"] == pytest.approx(areas[0]) and facts["detector.seed_range"] == 0
@@ -168,7 +168,7 @@ def test_facts_of_the_cases_by_hand():
              "error": np.array([2.5], np.float32), "squares": np.zeros((1, 10, 10), np.float16)}
     cases["squares"][0, 9] = 1
     results[0] = dataclasses.replace(results[0], cases=cases)
-    facts = detection.case_facts(results)
+    facts = detection_facts.case_facts(results)
     assert facts["case.false_negative_person"] == "Ada Lovelace" and facts["case.false_negative_third"] == "lower"
     assert facts["case.false_negative_worst_tenth"] == 1 and facts["case.false_negative_unusual"] == 0
     assert facts["case.true_positive_error"] is None
@@ -181,7 +181,7 @@ def test_facts_of_the_choices_by_hand():
 
     crops = [choice(1, 0.6), choice(1, 0.9, crop=detection.BOXES[1])]
     learning = [choice(3, 0.8), choice(4, 0.8, mirrored=False), choice(2, 0.7, input_noise=0.0)]
-    facts = detection.choice_facts(crops, [*crops, choice(1, 0.7, scaling="none")], learning)
+    facts = detection_facts.choice_facts(crops, [*crops, choice(1, 0.7, scaling="none")], learning)
     assert (facts["detector.crop_auc"], facts["detector.crop_whole_auc"]) == (0.9, 0.6)
     assert facts["detector.scaling"] == "both" and facts["detector.scaling_whole_auc"] == 0.7
     assert [facts[f"detector.error_{name}"] for name in ("mirrored", "unmirrored", "noise", "clean")] == [2, 4, 3, 2]
@@ -190,7 +190,7 @@ def test_facts_of_the_choices_by_hand():
 def test_facts_of_digits_do_not_pass_for_those_of_faces():
     results, references = ([dataclasses.replace(r, normal="digit 0") for r in group]
                            for group in results_and_references())
-    names = detection.detector_facts(results, references)
+    names = detection_facts.detector_facts(results, references)
     assert "digits_for_lfw.auc_mean" in names and not any(name.startswith("lfw.") for name in names)
 
 
@@ -217,8 +217,8 @@ def test_bad_settings_are_refused(options, message):
 def figures():
     """Return every figure of the section, by name."""
     results, _ = results_and_references()
-    baselines = [detection.shown_run(results, name) for name in detection.DETECTORS[1:]]
-    runs = [detection.of_kind(results, "autoencoder", width)[0] for width in (4, 6, 8)]
+    baselines = [detection_facts.shown_run(results, name) for name in detection.DETECTORS[1:]]
+    runs = [detection_facts.of_kind(results, "autoencoder", width)[0] for width in (4, 6, 8)]
     crops = [detection.ChoiceResult(s, "x", 1, 0.5, np.zeros(36, np.uint8)) for s in detection.crop_settings()]
     cases = {"case": np.array(["true negative", "false negative"]), "person": np.array(["Ada_Lovelace"] * 2),
              "error": np.array([1, 2]), "picture": np.zeros((2, 9, 9), np.uint8)} | {
