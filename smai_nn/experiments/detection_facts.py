@@ -43,7 +43,7 @@ def detector_facts(results, references):
     """
     best, shown = best_bottleneck(results), shown_run(results)
     widths = sorted({r.setting.bottleneck for r in results if r.setting.detector == "autoencoder"})
-    runs = of_kind(results, "autoencoder", best)
+    runs, same = (of_kind(results, name, best) for name in ("autoencoder", "PCA"))
     plain = [r for r in references if r.setting.crop == shown.setting.crop and not r.setting.mirrored]
     own, pca = ([areas_of(of_kind(results, name, width)) for width in widths] for name in ("autoencoder", "PCA"))
     auc, rival = own[widths.index(best)], pca[int(np.argmax(np.mean(pca, axis=1)))]
@@ -77,9 +77,16 @@ def detector_facts(results, references):
         "detector.everything_f1": 2 * base_rate / (1 + base_rate),
         "detector.train_error": float(np.mean([r.errors["train"].mean() for r in runs])),
         "detector.validation_error": mean_validation_error(runs),
-        "detector.pca_validation_error": mean_validation_error(of_kind(results, "PCA", best)),
+        "detector.pca_validation_error": mean_validation_error(same),
+        "detector.pca_recall": _mean([r.scores() for r in same], "recall"),
+        "detector.tail": _tail(runs), "detector.pca_tail": _tail(same),
         "detector.error_ratio": _error_ratio(runs),
-        "detector.pca_error_ratio": _error_ratio(of_kind(results, "PCA", best))}
+        "detector.pca_error_ratio": _error_ratio(same)}
+
+
+def _tail(results):
+    """Return the threshold in units of the median validation error, mean over results."""
+    return float(np.mean([r.threshold / np.median(r.errors["validation"]) for r in results]))
 
 
 def _error_ratio(results):
