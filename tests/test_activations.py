@@ -1,4 +1,4 @@
-"""The activations: worked values, derivatives against central differences, `out`."""
+"""The activations: worked values, derivatives against central differences."""
 
 import numpy as np
 import pytest
@@ -51,29 +51,12 @@ def test_backward_is_the_chain_rule_with_the_central_difference(activation, data
 
 @each_activation
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_out_receives_the_same_values_and_no_argument_changes(activation, dtype):
-    rng = np.random.default_rng(0)
-    z, grad_output = rng.normal(size=(2, 5, 3)).astype(dtype)
+def test_the_dtype_stays_and_no_argument_changes(activation, dtype):
+    z, grad_output = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(dtype)
     a = activation.forward(z)
-    grad = activation.backward(grad_output, z, a)
-    assert a.dtype == grad.dtype == dtype
     before = [array.copy() for array in (z, a, grad_output)]
-    out_forward, out_backward = np.full_like(z, 7), np.full_like(z, 7)
-    assert activation.forward(z, out=out_forward) is out_forward
-    assert activation.backward(grad_output, z, a, out=out_backward) is out_backward
-    np.testing.assert_array_equal(out_forward, a)
-    np.testing.assert_array_equal(out_backward, grad)
-    for array, copy in zip((z, a, grad_output), before):
-        np.testing.assert_array_equal(array, copy)
-
-
-@each_activation
-def test_results_are_new_arrays(activation):
-    """A result that is the argument itself would change with it."""
-    z = np.ones((2, 2))
-    a = activation.forward(z)
-    grad = activation.backward(z, z, a)
-    assert not np.shares_memory(a, z) and not np.shares_memory(grad, z)
+    assert activation.backward(grad_output, z, a).dtype == a.dtype == dtype
+    np.testing.assert_array_equal((z, a, grad_output), before)
 
 
 @each_activation
@@ -94,8 +77,3 @@ def test_sigmoid_neither_overflows_nor_leaves_the_unit_interval():
 @given(st.floats(-30, 30))
 def test_sigmoid_is_its_textbook_formula(z):
     assert Sigmoid().forward(np.array([z]))[0] == pytest.approx(1 / (1 + np.exp(-z)), abs=1e-15)
-
-
-def test_activations_are_equal_by_kind():
-    assert Tanh() == Tanh() and hash(Tanh()) == hash(Tanh()) and len(set(ALL + [ReLU()])) == 4
-    assert repr(Tanh()) == "Tanh()"

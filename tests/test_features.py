@@ -53,10 +53,6 @@ def test_polynomial_columns_by_hand():
     assert get_polynomial(POINT).shape == (1, 20)  # order 5
 
 
-def test_polynomial_with_one_cross_term():
-    assert get_polynomial(POINT, 3, cross_terms="xy").tolist() == [[2, 3, 4, 9, 6, 8, 27]]
-
-
 @pytest.mark.parametrize("order, columns", [(5, 20), (15, 135), (25, 350)])
 def test_polynomial_has_every_monomial_once(order, columns):
     exponents = polynomial_exponents(order)
@@ -101,7 +97,6 @@ def test_frequencies_beyond_nyquist_repeat_lower_ones():
 @pytest.mark.parametrize("call, message", [
     (lambda: get_polynomial(POINT, 0), "order: expected a whole number >= 1, got 0"),
     (lambda: get_polynomial(POINT, 2.5), "order: expected a whole number"),
-    (lambda: get_polynomial(POINT, 2, cross_terms="none"), "cross_terms: expected one of"),
     (lambda: get_fourier(POINT, 0), "freq: expected a whole number >= 1, got 0"),
     (lambda: get_fourier(np.array([0.1, 0.2]), 2), r"coords: expected shape \(n, 2\)"),
     (lambda: get_polynomial(np.array([[0.1, np.nan]]), 2), "coords: expected finite numbers"),

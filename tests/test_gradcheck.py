@@ -91,7 +91,7 @@ def test_a_wrong_derivative_is_found(monkeypatch):
     """1 - tanh(z) in place of 1 - tanh(z)^2."""
     model, (x, y) = network(), samples()
     assert compare_gradients(model, x, y, 1e-5).max_relative_error < 1e-6
-    monkeypatch.setattr(Tanh, "backward", lambda self, grad, z, a, out=None: np.multiply(grad, 1 - a, out=out))
+    monkeypatch.setattr(Tanh, "backward", lambda self, grad, z, a: grad * (1 - a))
     comparison = compare_gradients(model, x, y, 1e-5)
     assert comparison.max_relative_error > 0.1
     assert (comparison.relative_errors[-10:] < 1e-6).all()  # the output layer's entries are still right

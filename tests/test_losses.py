@@ -82,15 +82,12 @@ def test_the_loss_is_a_mean_over_rows_and_columns(loss):
 
 
 @pytest.mark.parametrize("loss", [MSE(), BCE()], ids=repr)
-def test_value_and_gradient_returns_both_and_fills_out(loss):
+def test_value_and_gradient_are_the_two(loss):
     rng = np.random.default_rng(0)
     prediction, target = rng.uniform(0.1, 0.9, (4, 3)), rng.integers(0, 2, (4, 3)).astype(float)
-    copies, out = (prediction.copy(), target.copy()), np.empty((4, 3))
-    value, gradient = loss.value_and_gradient(prediction, target, out=out)
-    assert gradient is out
+    value, gradient = loss.value_and_gradient(prediction, target)
     assert value == loss.value(prediction, target)
     np.testing.assert_array_equal(gradient, loss.gradient(prediction, target))
-    np.testing.assert_array_equal((prediction, target), copies)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -110,6 +107,14 @@ def test_bce_from_extreme_logits_neither_overflows_nor_vanishes(dtype):
     np.testing.assert_array_equal(gradient, [[0.25], [-0.25], [0], [0]])
 
 
+@pytest.mark.parametrize("label", [0, 1])
+def test_bce_from_float32_logits_keeps_its_digits(label):
+    """Against float64, also where sigmoid(z) rounds to 0 or 1: at z = 12 with the label 1 it is 6.14e-6."""
+    for z in np.linspace(-40, 40, 401, dtype=np.float32):
+        exact = np.logaddexp(0, float(z) * (1 - 2 * label))
+        assert BCE().value_from_logits(np.array([[z]]), np.float32([[label]])) == pytest.approx(exact, rel=1e-6, abs=0)
+
+
 @pytest.mark.parametrize("label", [0.5, 2.0, -1.0, 255.0, np.nan])
 @pytest.mark.parametrize("method", ["value", "gradient", "value_from_logits", "value_and_gradient"])
 def test_bce_refuses_labels_other_than_zero_and_one(method, label):
@@ -117,17 +122,8 @@ def test_bce_refuses_labels_other_than_zero_and_one(method, label):
         getattr(BCE(), method)(np.full((2, 1), 0.5), np.array([[1.0], [label]]))
 
 
-def test_losses_are_equal_by_kind():
-    assert MSE() == MSE() and MSE() != BCE() and len({MSE(), MSE(), BCE()}) == 2
-
-
 @pytest.mark.parametrize("loss", [MSE(), BCE()])
 @pytest.mark.parametrize("method", ["value", "gradient", "value_and_gradient"])
 def test_shapes_that_would_broadcast_are_refused(loss, method):
     with pytest.raises(ValueError, match=r"one shape, got \(3, 1\) and \(3,\)"):
         getattr(loss, method)(np.full((3, 1), 0.5), np.array([1.0, 0.0, 1.0]))
-
-
-def test_squared_error_of_whole_numbers():
-    value, gradient = MSE().value_and_gradient(np.array([[3], [1]]), np.array([[1], [1]]))
-    assert value == 2.0 and gradient.tolist() == [[2.0], [0.0]]
