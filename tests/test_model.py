@@ -1,30 +1,21 @@
-"""The network: a step worked by hand, gradients, accumulation, one memory for all views, save and load."""
+"""The network: a step worked by hand, gradients, accumulation, one memory for all views, copies, save and load."""
 
 import copy
 import itertools
 import math
-import os
 import pickle
 import re
-import signal
-import subprocess
-import sys
-import time
-import zipfile
-from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from smai_nn import BCE, MSE, SGD, Adam, Identity, Linear, Model, ReLU, Sigmoid, Tanh, numerical_gradient
+from smai_nn import BCE, MSE, SGD, Adam, Identity, Linear, MLPAutoencoder, Model, ReLU, Sigmoid, Tanh, numerical_gradient
 from smai_nn.model import NonFiniteLossError, build_network
 
 ACTIVATIONS = [ReLU, Tanh, Sigmoid, Identity]
-each_copy = pytest.mark.parametrize(
-    "duplicate", [copy.deepcopy, lambda models: pickle.loads(pickle.dumps(models))], ids=["deepcopy", "pickle"])
-
 
 def network(widths=(2, 3, 1), activation=Tanh, output=Sigmoid, loss="mse", optimizer=None, seed=0, dtype=np.float64):
     rng = np.random.default_rng(seed)
@@ -92,7 +83,7 @@ def test_train_gives_the_gradient_of_the_loss_for_any_network(data):
     n = data.draw(st.integers(1, 5))
     x, y = rng.uniform(-1, 1, (n, widths[0])), rng.integers(0, 2, (n, widths[-1])).astype(float)
     analytic = gradients_of(model, x, y)
-    kinks = [np.abs(layer.pre_activation).min() for layer in model.layers if layer.activation == ReLU()]
+    kinks = [np.abs(layer.pre_activation).min() for layer in model.layers if isinstance(layer.activation, ReLU)]
     assume(min(kinks, default=1) > 1e-3)  # a step of 1e-5 then crosses none
     numerical = numerical_gradient(model, x, y, epsilon=1e-5)
     np.testing.assert_allclose(analytic, numerical, rtol=1e-5, atol=1e-7 * max(1, np.abs(analytic).max()))
@@ -145,14 +136,6 @@ def test_train_changes_no_parameter_and_update_applies_and_clears_the_sum():
     assert total.any() and not model.gradients.any()
 
 
-def test_zero_grad_clears_every_layer():
-    model = network((2, 3, 4, 1))
-    model.train(*samples())
-    assert all(layer.weight_gradients.any() and layer.bias_gradients.any() for layer in model.layers)
-    model.zero_grad()
-    assert not any(layer.weight_gradients.any() or layer.bias_gradients.any() for layer in model.layers)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("wrong_row, sign", [(0, 1), (1, -1)])
 def test_cross_entropy_of_a_saturated_and_wrong_output_has_its_full_gradient(wrong_row, sign, dtype):
@@ -166,17 +149,6 @@ def test_cross_entropy_of_a_saturated_and_wrong_output_has_its_full_gradient(wro
     np.testing.assert_array_equal(model.layers[0].weight_gradients, [[sign / 4 * x[wrong_row, 0]]])
 
 
-def test_batches_of_changing_size_do_not_leave_rows_behind():
-    """The arrays that training reuses hold the largest batch so far."""
-    model, x, y = network(), *samples(20)
-    for rows in (5, 20, 3, 20, 1):
-        fresh = network()
-        assert model.train(x[:rows], y[:rows]) == fresh.train(x[:rows], y[:rows])
-        np.testing.assert_array_equal(model.gradients, fresh.gradients)
-        assert model.layers[-1].output.shape == (rows, 1)
-        model.zero_grad()
-
-
 def test_training_does_not_overwrite_what_forward_returned():
     model, x, y = network(), *samples(8)
     model.train(x, y)
@@ -184,6 +156,14 @@ def test_training_does_not_overwrite_what_forward_returned():
     copied = output.copy()
     model.train(x[::-1], y)
     np.testing.assert_array_equal(output, copied)
+
+
+def test_batches_may_change_their_size():
+    model, x, y = network(), *samples(20)
+    for rows in (5, 20, 1):
+        assert model.train(x[:rows], y[:rows]) == network().train(x[:rows], y[:rows])
+        np.testing.assert_array_equal(model.gradients, gradients_of(network(), x[:rows], y[:rows]))
+        model.zero_grad()
 
 
 def test_predict_equals_forward_and_stores_nothing():
@@ -236,11 +216,8 @@ def test_parameters_are_the_layers_in_order_weights_row_by_row_then_biases():
 
 def test_the_assignments_call_needs_no_further_argument():
     model = Model([Linear(2, 5, Tanh()), Linear(5, 1, Sigmoid())], "mse")
-    assert model.loss == MSE() and model.optimizer.settings() == {"name": "SGD", "learning_rate": 0.1}
-    assert Model([Linear(2, 1, Sigmoid())], "BCE").loss == BCE()
-
-
-def test_models_do_not_share_a_default_optimizer():
+    assert isinstance(model.loss, MSE) and model.optimizer.settings() == {"name": "SGD", "learning_rate": 0.1}
+    assert isinstance(Model([Linear(2, 1, Sigmoid())], "BCE").loss, BCE)
     assert Model([Linear(2, 1, Tanh)]).optimizer is not Model([Linear(2, 1, Tanh)]).optimizer
 
 
@@ -248,7 +225,8 @@ def test_build_network_takes_one_hidden_activation_or_one_for_each():
     model = network((2, 3, 4, 1), activation=[ReLU, Identity])
     assert [repr(layer) for layer in model.layers] == \
         ["Linear(2, 3, ReLU())", "Linear(3, 4, Identity())", "Linear(4, 1, Sigmoid())"]
-    assert [layer.activation for layer in network((2, 3, 4, 1), activation=ReLU).layers] == [ReLU(), ReLU(), Sigmoid()]
+    assert [str(layer.activation) for layer in network((2, 3, 4, 1), activation=ReLU).layers] == [
+        "ReLU()", "ReLU()", "Sigmoid()"]
     np.testing.assert_array_equal(network(seed=3).parameters, network(seed=3).parameters)
     with pytest.raises(ValueError, match="one activation for each of the hidden layers, got 1"):
         network((2, 3, 4, 1), activation=[ReLU])
@@ -312,106 +290,112 @@ def test_assigning_parameters_of_another_shape_raises(values):
     np.testing.assert_array_equal(model.parameters, before)
 
 
-@each_copy
-def test_a_copy_is_coherent_in_itself_and_independent(duplicate):
-    model = network(optimizer=Adam(0.1))
-    x, y = samples()
-    model.train(x, y)
-    model.update()
-    model.train(x, y)
-    twin = duplicate(model)
-    original = model.parameters.copy()
-    np.testing.assert_array_equal(twin.parameters, original)
-    np.testing.assert_array_equal(twin.gradients, model.gradients)
-    np.testing.assert_array_equal(twin.predict(x), model.predict(x))
-    assert twin.loss == model.loss and repr(twin) == repr(model)
-
-    twin.layers[1].weights[...] = 5
-    np.testing.assert_array_equal(twin.parameters[9:12], 5)
-    twin.train(x, y)
-    twin.update()
-    np.testing.assert_array_equal(model.parameters, original)
-    model.parameters[...] = 0
-    assert (twin.parameters != 0).all()
+def test_what_is_looked_at_after_update_and_zero_grad_is_zero():
+    model = network((2, 3, 4, 1))
+    early = [layer.weight_gradients for layer in model.layers] + [layer.bias_gradients for layer in model.layers]
+    for clear in (model.zero_grad, model.update):
+        model.train(*samples())
+        assert all(array.any() for array in early)
+        clear()
+        found = [array for layer in model.layers for name, array in vars(layer).items() if name.endswith("gradients")]
+        assert not any(array.any() for array in (*early, *found))
 
 
-def test_a_copied_model_learns_as_a_new_one_with_the_same_parameters():
-    """Its optimizer starts with no memory."""
-    x, y = samples()
-    model = network(optimizer=Adam(0.1))
+def test_an_exchanged_activation_takes_effect_everywhere():
+    (x, y), model = samples(), network(output=Identity)
     model.train(x, y)
-    model.update()
-    twin, fresh = copy.deepcopy(model), network(optimizer=Adam(0.1))
+    model.layers[-1].activation = Tanh()
+    fresh = network(output=Tanh)
     fresh.parameters = model.parameters
+    model.zero_grad()
+    assert model.train(x, y) == fresh.train(x, y) == pytest.approx(model.evaluate(x, y))
+    np.testing.assert_array_equal(model.gradients, fresh.gradients)
+    np.testing.assert_array_equal(model.predict(x), fresh.predict(x))
+
+
+@pytest.mark.parametrize("method", ["train", "evaluate", "check_data"])
+def test_cross_entropy_refuses_an_output_that_is_no_sigmoid_any_more(method):
+    model = network(loss="bce")
+    model.layers[-1].activation = Tanh()
+    with pytest.raises(ValueError, match="Model with BCE: expected a Sigmoid output, got Linear"):
+        getattr(model, method)(*samples())
+
+
+@pytest.mark.parametrize("name, value", [("layers", []), ("loss", BCE()), ("dtype", np.float32), ("in_width", 3)])
+def test_what_may_not_be_exchanged_refuses(name, value):
+    with pytest.raises(AttributeError):
+        setattr(network(), name, value)
+
+
+# Copies: whichever way a model is duplicated, the duplicate is whole, learns, and has nothing to do with the original.
+
+WAYS = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda model: pickle.loads(pickle.dumps(model)),
+        "deepcopy with another": lambda model: copy.deepcopy([network(), model])[1],
+        "pickle with another": lambda model: pickle.loads(pickle.dumps([network(), model]))[1],
+        "twice": lambda model: copy.copy(pickle.loads(pickle.dumps(model)))}
+
+
+@pytest.mark.parametrize("trained", [False, True], ids=["fresh", "after an Adam step"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copy_learns_as_a_new_model_with_the_same_parameters_and_alone(way, trained):
+    (x, y), model = samples(), network(optimizer=Adam(0.1))
+    if trained:
+        model.train(x, y)
+        model.update()
+    model.train(x, y)
+    before, gradients = model.parameters.copy(), model.gradients.copy()
+    twin, fresh = WAYS[way](model), network(optimizer=Adam(0.1))
+    fresh.parameters = before
+    np.testing.assert_array_equal(twin.parameters, before)
+    np.testing.assert_array_equal(twin.gradients, gradients)
+    assert repr(twin) == repr(model)
+    twin.zero_grad()
     for each in (twin, fresh):
         each.train(x, y)
         each.update()
     np.testing.assert_array_equal(twin.parameters, fresh.parameters)
+    for layer in twin.layers:
+        assert np.shares_memory(layer.weights, twin.parameters) and np.shares_memory(layer.biases, twin.parameters)
+        assert np.shares_memory(layer.weight_gradients, twin.gradients)
+    np.testing.assert_array_equal(model.parameters, before)
+    np.testing.assert_array_equal(model.gradients, gradients)
 
 
-def test_neighbouring_layers_make_a_model_on_the_same_memory():
-    """An encoder and a decoder, trained as one network, used apart."""
-    model = network((2, 3, 1, 3, 2), optimizer=SGD(0.5))
-    encoder, decoder = Model(model.layers[:2]), Model(model.layers[2:])
-    x = samples(6)[0]
-    for sub in (encoder, decoder):
-        assert np.shares_memory(sub.parameters, model.parameters)
-    for _ in range(2):
-        np.testing.assert_array_equal(decoder.predict(encoder.predict(x)), model.predict(x))
+def five_steps(model, x):
+    """Return the loss before and after five steps, and whether the layers' arrays are still the model's."""
+    before = model.evaluate(x, x)
+    for _ in range(5):
         model.train(x, x)
-        np.testing.assert_array_equal(np.concatenate([encoder.gradients, decoder.gradients]), model.gradients)
         model.update()
-    encoder.parameters[...] = 0
-    assert not model.parameters[:encoder.parameter_count].any() and not model.layers[1].weights.any()
-    decoder.layers[0].biases[...] = 4
-    assert (model.layers[2].biases == 4).all()
+    return before, model.evaluate(x, x), all(np.shares_memory(layer.weights, model.parameters) for layer in model.layers)
 
 
-@each_copy
-@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)], ids=["in order", "reversed"])
-def test_copying_a_model_together_with_its_parts_keeps_them_on_one_memory(duplicate, order):
-    """In whichever order the copy comes upon them."""
-    model = network((2, 3, 1, 2), optimizer=SGD(0.5))
-    encoder, decoder = Model(model.layers[:2]), Model(model.layers[2:])
-    twin, twin_encoder, twin_decoder = duplicate([model, encoder, decoder][order])[order]
-    x, original = samples(6)[0], model.parameters.copy()
-    np.testing.assert_array_equal(twin.parameters, original)
-    twin.train(x, x)
-    twin.update()
-    assert (twin.parameters != original).any()
-    np.testing.assert_array_equal(np.concatenate([twin_encoder.parameters, twin_decoder.parameters]), twin.parameters)
-    twin_encoder.parameters[...] = 7
-    twin_decoder.layers[0].weights[...] = 8
-    assert (twin.parameters[:encoder.parameter_count] == 7).all() and (twin.layers[2].weights == 8).all()
-    np.testing.assert_array_equal(model.parameters, original)
+def test_a_model_learns_in_a_worker_process_that_got_it_as_read_only_memory_maps():
+    """joblib does so with arrays of more than 1 MB, or here of more than 1 KB."""
+    x = np.random.default_rng(0).random((64, 40))
+    model = MLPAutoencoder(40, (30, 20), 4, rng=np.random.default_rng(1), dtype=np.float64)
+    expected = five_steps(copy.deepcopy(model), x)
+    found, = joblib.Parallel(n_jobs=2, max_nbytes="1K")([joblib.delayed(five_steps)(model, x)])
+    assert found == pytest.approx(expected) and found[1] < 0.9 * found[0] and found[2]
 
 
-@each_copy
-def test_a_copied_part_is_independent_of_the_whole(duplicate):
-    model = network((2, 3, 1, 2))
-    original = model.parameters.copy()
-    decoder = duplicate(Model(model.layers[2:]))
-    np.testing.assert_array_equal(decoder.parameters, original[-decoder.parameter_count:])
-    decoder.layers[0].weights[...] = 7
-    assert (decoder.parameters[:2] == 7).all()
-    np.testing.assert_array_equal(model.parameters, original)
-    x = samples(3)[0][:, :1]
-    assert decoder.train(x, samples(3)[0]) == decoder.evaluate(x, samples(3)[0])
+def test_a_pickle_is_about_the_parameters_and_gradients():
+    model = network((2, 100, 100, 1), optimizer=Adam(0.1))
+    model.train(*samples())
+    model.update()
+    assert len(pickle.dumps(model)) < 2.1 * model.parameters.nbytes
 
 
-@pytest.mark.parametrize("choose", [
-    lambda layers: [layers[1], layers[0]], lambda layers: [layers[0], layers[2]],
-    lambda layers: [layers[0], Linear(3, 3, Tanh)], lambda layers: [Linear(3, 3, Tanh), layers[0]],
-    lambda layers: [layers[0], network((3, 3)).layers[0]],
-], ids=["reversed", "one left out", "with a new layer after", "with a new layer before", "of two models"])
-def test_layers_of_a_model_in_another_arrangement_raise_and_change_nothing(choose):
-    model = network((3, 3, 3, 3))
+def test_a_model_refuses_layers_of_another_and_takes_copies_of_them():
+    model = network((2, 3, 3, 1))
+    for layers in (model.layers, model.layers[1:], [Linear(2, 2, Tanh), model.layers[0]]):
+        with pytest.raises(ValueError, match=re.escape("is part of another Model; use copy.deepcopy(layers)")):
+            Model(layers)
+    decoder = Model(copy.deepcopy(model.layers[1:]))
     before = model.parameters.copy()
-    with pytest.raises(ValueError, match="is part of another Model; use neighbouring layers"):
-        Model(choose(model.layers))
-    model.layers[0].weights[...] = 9
-    np.testing.assert_array_equal(model.parameters[:9], 9)
-    np.testing.assert_array_equal(model.parameters[9:], before[9:])
+    np.testing.assert_array_equal(decoder.parameters, before[9:])
+    decoder.parameters[...] = 0
+    np.testing.assert_array_equal(model.parameters, before)
 
 
 def test_a_refused_model_leaves_its_layers_free():
@@ -597,49 +581,15 @@ def test_loading_parameters_that_do_not_fit_raises_and_changes_nothing(tmp_path,
     assert model.parameters.tobytes() == before
 
 
-class Intruder:
-    """What a pickle can do when it is loaded: leave a file behind."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
-def write_truncated(path):
-    whole = network((3, 5, 1)).save_to(path).read_bytes()
-    path.write_bytes(whole[:len(whole) // 2])
-
-
-def write_zip_of_text(path):
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("notes.txt", "not an array")
-
-
-def write_single_array(path):
-    with path.open("wb") as file:
-        np.save(file, np.ones(3))
-
-
-@pytest.mark.parametrize("write", [
-    write_truncated,
-    lambda path: path.write_bytes(np.random.default_rng(0).bytes(5000)),
-    lambda path: path.write_bytes(b""),
-    lambda path: path.write_text("layer0.weights, 1, 2, 3\n"),
-    lambda path: path.write_bytes(pickle.dumps(Intruder(path.with_name("intruder")))),
-    lambda path: np.savez(path, a=np.array([Intruder(path.with_name("intruder"))], dtype=object)),
-    write_single_array,
-    write_zip_of_text,
-], ids=["truncated", "random bytes", "empty", "text", "pickle", "pickle in npz", "npy", "zip of text"])
-def test_loading_a_damaged_or_foreign_file_raises_runs_nothing_and_changes_nothing(tmp_path, write):
+@pytest.mark.parametrize("content", [b"", b"layer0.weights, 1, 2, 3", None], ids=["empty", "text", "truncated"])
+def test_loading_a_damaged_or_foreign_file_raises_and_changes_nothing(tmp_path, content):
     path, model = tmp_path / "broken.npz", network((3, 5, 1))
     before = model.parameters.tobytes()
-    write(path)
+    whole = model.save_to(path).read_bytes()
+    path.write_bytes(whole[:len(whole) // 2] if content is None else content)
     with pytest.raises(ValueError, match=r"broken\.npz: expected"):
         model.load_from(path)
     assert model.parameters.tobytes() == before
-    assert not (tmp_path / "intruder").exists()
 
 
 def test_loading_values_too_large_for_the_models_dtype_raises_and_changes_nothing(tmp_path):
@@ -659,70 +609,9 @@ def test_loading_a_missing_file_says_where_it_looked(tmp_path, name, found):
         network().load_from(tmp_path / name)
 
 
-SAVE_FOREVER = """
-import itertools, sys
-from smai_nn import Identity, Linear, Model
-model = Model([Linear(300, 300, Identity)])
-for value in itertools.count(int(sys.argv[2])):
-    model.parameters[...] = value
-    model.save_to(sys.argv[1])
-    print(value, flush=True)
-"""
-
-
-def test_killing_a_process_while_it_saves_never_leaves_an_unreadable_file(tmp_path):
-    """Every save writes one number into all parameters, so that a mixture of two would show."""
-    path, model = tmp_path / "parameters.npz", Model([Linear(300, 300, Identity)])
-    root, rng, start = Path(__file__).resolve().parents[1], np.random.default_rng(0), 0
-    for _ in range(15):
-        process = subprocess.Popen([sys.executable, "-c", SAVE_FOREVER, str(path), str(start)], cwd=root,
-                                   stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)})
-        with process:
-            saved = int(process.stdout.readline())  # it has saved once
-            time.sleep(rng.uniform(0, 0.02))
-            process.send_signal(signal.SIGKILL)
-            saved = max([saved, *map(int, process.stdout.read().split())])
-        assert process.returncode == -signal.SIGKILL
-        model.load_from(path)
-        assert len(set(model.parameters)) == 1
-        assert model.parameters[0] in (saved, saved + 1)  # killed between the rename and its report, at most
-        start = saved + 1
-
-
-def test_zeroed_gradients_read_as_zero_whenever_the_view_was_taken():
-    x, y = np.ones((3, 3)), np.ones((3, 1))
-    for take_view_before in (True, False):
-        model = network((3, 4, 1))
-        early = model.layers[0].weight_gradients if take_view_before else None
-        model.train(x, y)
-        model.zero_grad()
-        assert not (early if take_view_before else model.layers[0].weight_gradients).any()
-        assert not model.gradients.any()
-
-
 def test_gradients_written_by_hand_are_added_to():
-    x, y = np.ones((3, 3)), np.ones((3, 1))
-    model, other = network((3, 4, 1)), network((3, 4, 1))
+    (x, y), model = samples(), network()
+    expected = gradients_of(model, x, y)
+    model.gradients[...] = 5
     model.train(x, y)
-    other.train(x, y)
-    other.zero_grad()
-    other.gradients[...] = 5
-    other.train(x, y)
-    np.testing.assert_allclose(other.gradients, model.gradients + 5)
-
-
-def test_update_without_train_is_a_step_with_a_zero_gradient():
-    model = network((3, 4, 1))
-    model.train(np.ones((3, 3)), np.ones((3, 1)))
-    model.update()
-    before = model.parameters.copy()
-    model.update()
-    assert np.array_equal(model.parameters, before)
-
-
-def test_zeroed_gradients_stay_zero_in_copies_and_in_new_models():
-    model = network((3, 4, 1))
-    model.train(np.ones((3, 3)), np.ones((3, 1)))
-    model.zero_grad()
-    assert not copy.deepcopy(model).gradients.any()
-    assert not Model(model.layers, "mse").gradients.any()
+    np.testing.assert_allclose(model.gradients, expected + 5)
