@@ -1,13 +1,15 @@
-"""The training loop: what it does literally, the samples axis, stopping, checkpoints, refusals."""
+"""The training loop: what it does literally, the samples axis, stopping, interrupts, refusals; the stopping rule."""
 
 import dataclasses
+import json
 import math
 import re
+import sys
 
 import numpy as np
 import pytest
 
-from smai_nn import SGD, Adam, Callback, EarlyStopping, Identity, Momentum, Sigmoid, Tanh, TrainConfig, Trainer
+from smai_nn import SGD, Adam, Callback, EarlyStopping, History, Identity, Sigmoid, Tanh, TrainConfig, Trainer, trainer
 from smai_nn.model import NonFiniteLossError, build_network
 
 
@@ -21,11 +23,10 @@ def samples(n=10, seed=1):
     return x, (x[:, :1] > x[:, 1:]).astype(float)
 
 
-def trainer(model, *, seed=3, callbacks=(), checkpoint_path=None, **settings):
+def make_trainer(model, *, seed=3, callbacks=(), **settings):
     """A trainer with batches of 4 for 3 epochs, without early stopping unless the settings say otherwise."""
     config = TrainConfig(**{"batch_size": 4, "max_epochs": 3, "patience": None, **settings})
-    rng = np.random.default_rng(seed)
-    return Trainer(model, config, rng=rng, callbacks=callbacks, checkpoint_path=checkpoint_path)
+    return Trainer(model, config, rng=np.random.default_rng(seed), callbacks=callbacks)
 
 
 class Recorder(Callback):
@@ -36,7 +37,7 @@ class Recorder(Callback):
 
     def on_batch_end(self, trainer):
         self.rates.append(trainer.model.optimizer.learning_rate)
-        self.samples.append(trainer.samples)
+        self.samples.append(trainer.history.samples)
 
     def on_epoch_end(self, trainer):
         self.epoch_parameters.append(trainer.model.parameters.copy())
@@ -58,7 +59,7 @@ class AtSamples(Callback):
         self.samples, self.act = samples, act
 
     def on_batch_end(self, trainer):
-        if trainer.samples == self.samples:
+        if trainer.history.samples == self.samples:
             self.act(trainer)
 
 
@@ -77,7 +78,7 @@ def test_fit_is_the_literal_loop():
     """Shuffle, train on each batch, update after every two of them and at the epoch's end."""
     x, y = samples(10)
     model, by_hand = network(Adam(0.05)), network(Adam(0.05))
-    history = trainer(model, grad_accumulation_steps=2).fit(x, y)
+    history = make_trainer(model, grad_accumulation_steps=2).fit(x, y)
 
     rng, losses = np.random.default_rng(3), []
     for _ in range(3):
@@ -97,7 +98,7 @@ def test_input_noise_is_new_in_every_batch_and_leaves_data_and_targets_alone(dty
     x = samples(10)[0].astype(dtype)
     model, by_hand = (network(Adam(0.05), (2, 3, 2), Tanh, dtype=dtype) for _ in range(2))
     before = x.copy()
-    history = trainer(model, input_noise=0.5).fit(x, x)
+    history = make_trainer(model, input_noise=0.5).fit(x, x)
 
     rng, losses = np.random.default_rng(3), []
     for _ in range(3):
@@ -120,7 +121,7 @@ def test_windows_end_with_the_epoch(monkeypatch, n, batch_size, steps, updates_p
     train, update = model.train, model.update
     monkeypatch.setattr(model, "train", lambda x, y: calls.append(len(x)) or train(x, y))
     monkeypatch.setattr(model, "update", lambda: calls.append("update") or update())
-    history = trainer(model, batch_size=batch_size, grad_accumulation_steps=steps, max_epochs=2).fit(*samples(n))
+    history = make_trainer(model, batch_size=batch_size, grad_accumulation_steps=steps, max_epochs=2).fit(*samples(n))
 
     epoch = calls[:len(calls) // 2]
     assert calls == epoch + epoch
@@ -135,8 +136,8 @@ def test_one_batch_of_32_takes_a_quarter_of_the_step_of_four_batches_of_8():
     """The sum of four mean gradients is applied, so a quarter of the rate makes the same step."""
     x, y = samples(32)
     whole, parts = network(SGD(0.4)), network(SGD(0.1))
-    trainer(whole, batch_size=32, max_epochs=1).fit(x, y)
-    trainer(parts, batch_size=8, grad_accumulation_steps=4, max_epochs=1).fit(x, y)
+    make_trainer(whole, batch_size=32, max_epochs=1).fit(x, y)
+    make_trainer(parts, batch_size=8, grad_accumulation_steps=4, max_epochs=1).fit(x, y)
     np.testing.assert_allclose(parts.parameters, whole.parameters, rtol=1e-12)
 
 
@@ -144,28 +145,33 @@ def test_one_batch_of_32_takes_a_quarter_of_the_step_of_four_batches_of_8():
 def test_the_samples_axis_counts_every_data_point_once(steps):
     """Whatever the accumulation: with batches of 4, 4 and 2, and an epoch every 10."""
     recorder = Recorder()
-    history = trainer(network(), grad_accumulation_steps=steps, max_epochs=2, callbacks=[recorder]).fit(*samples(10))
+    history = make_trainer(network(), grad_accumulation_steps=steps, max_epochs=2, callbacks=[recorder]).fit(*samples())
     np.testing.assert_array_equal(history.iteration_samples, [4, 8, 10, 14, 18, 20])
     np.testing.assert_array_equal(history.epoch_samples, [10, 20])
     assert recorder.samples == [4, 8, 10, 14, 18, 20] and history.samples == 20
     assert history.iteration_samples.dtype == history.epoch_samples.dtype == np.int64
 
 
+@pytest.mark.parametrize("count, batch, axis", [(8, 4, [4, 8, 12, 16]), (3, 5, [3, 6, 9, 12]), (5, 4, [4, 5, 9, 10])])
+def test_the_samples_axis_of_whole_and_of_single_batches(count, batch, axis):
+    np.testing.assert_array_equal(History(count, batch, iteration_loss=[0.0] * 4).iteration_samples, axis)
+
+
 def test_the_loss_of_an_epoch_is_the_sample_weighted_mean_of_its_iterations():
-    history = trainer(network(SGD(0.5))).fit(*samples(10))
-    expected = [np.dot(losses, [0.4, 0.4, 0.2]) for losses in history.iteration_loss.reshape(3, 3)]
-    np.testing.assert_allclose(history.epoch_loss, expected, rtol=1e-14)
-    assert not np.allclose(history.epoch_loss, history.iteration_loss.reshape(3, 3).mean(axis=1), rtol=1e-6)
+    history = make_trainer(network(SGD(0.5))).fit(*samples(10))
+    losses = np.reshape(history.iteration_loss, (3, 3))
+    np.testing.assert_allclose(history.epoch_loss, losses @ [0.4, 0.4, 0.2], rtol=1e-14)
+    assert not np.allclose(history.epoch_loss, losses.mean(axis=1), rtol=1e-6)
 
 
 def test_every_epoch_passes_every_sample_once_in_a_new_order(monkeypatch):
-    """With more rows than are gathered at a time, and each x with its own y."""
+    """Each x with its own y."""
     model, seen = network(), []
     monkeypatch.setattr(model, "train", lambda x, y: seen.append(np.hstack([x, y])) or 0.0)
-    x = np.arange(50_000.0).reshape(25_000, 2)
-    trainer(model, batch_size=999, max_epochs=2).fit(x, -x[:, :1])
-    assert [len(batch) for batch in seen] == 2 * ([999] * 25 + [25])
-    first, second = np.vstack(seen[:26]), np.vstack(seen[26:])
+    x = np.arange(50.0).reshape(25, 2)
+    make_trainer(model, batch_size=9, max_epochs=2).fit(x, -x[:, :1])
+    assert [len(batch) for batch in seen] == 2 * [9, 9, 7]
+    first, second = np.vstack(seen[:3]), np.vstack(seen[3:])
     for epoch in (first, second):
         np.testing.assert_array_equal(epoch[:, 2], -epoch[:, 0])
         np.testing.assert_array_equal(np.sort(epoch[:, 0]), x[:, 0])
@@ -177,8 +183,8 @@ def test_data_and_earlier_gradients_do_not_matter_to_each_other():
     (x, y), model, clean = samples(), network(), network()
     copies = x.copy(), y.copy()
     model.gradients[...] = 5
-    trainer(model).fit(x, y)
-    trainer(clean).fit(x, y)
+    make_trainer(model).fit(x, y)
+    make_trainer(clean).fit(x, y)
     np.testing.assert_array_equal(model.parameters, clean.parameters)
     assert not model.gradients.any()
     np.testing.assert_array_equal(x, copies[0])
@@ -190,7 +196,7 @@ def test_the_same_seed_gives_the_same_bits(dtype):
     runs = []
     for seed in (3, 3, 4):
         model = network(Adam(0.05), dtype=dtype)
-        runs.append((model.parameters, trainer(model, seed=seed).fit(*samples())))
+        runs.append((model.parameters, make_trainer(model, seed=seed).fit(*samples())))
     (first, first_history), (again, again_history), (other, _) = runs
     assert first.tobytes() == again.tobytes() != other.tobytes()
     assert_same_history(first_history, again_history)
@@ -198,14 +204,14 @@ def test_the_same_seed_gives_the_same_bits(dtype):
 
 def test_training_separates_the_two_halves_of_the_square():
     model = network(Adam(0.02), loss="bce")
-    history = trainer(model, batch_size=16, max_epochs=60).fit(*samples(200))
+    history = make_trainer(model, batch_size=16, max_epochs=60).fit(*samples(200))
     assert history.epoch_accuracy[-1] > 0.95
     assert history.epoch_loss[0] > 0.5 and model.evaluate(*samples(200)) < 0.1
 
 
 def test_early_stopping_ends_training_with_the_first_epoch_that_asks_for_it():
     noise = np.random.default_rng(0).integers(0, 2, (40, 1))
-    history = trainer(network(SGD(0.05)), max_epochs=500, patience=10).fit(samples(40)[0], noise)
+    history = make_trainer(network(SGD(0.05)), max_epochs=500, patience=10).fit(samples(40)[0], noise)
     rule = EarlyStopping(patience=10, relative_loss_threshold=0.01)
     decisions = [rule.should_stop(loss) for loss in history.epoch_loss]
     assert decisions == [False] * (history.epochs - 1) + [True]
@@ -218,21 +224,21 @@ def test_a_loss_that_stands_still_stops_at_t_equal_to_patience(patience):
     model = network(output=Identity)
     model.parameters[...] = 0
     x = np.ones((8, 2))
-    history = trainer(model, max_epochs=50, patience=patience).fit(x, np.zeros((8, 1)))
+    history = make_trainer(model, max_epochs=50, patience=patience).fit(x, np.zeros((8, 1)))
     assert history.epochs == patience + 1 and history.stop_reason == "early_stopping"
 
 
 def test_without_patience_training_goes_on_to_max_epochs():
     model = network(output=Identity)
     model.parameters[...] = 0
-    history = trainer(model, max_epochs=30).fit(np.ones((8, 2)), np.zeros((8, 1)))
+    history = make_trainer(model, max_epochs=30).fit(np.ones((8, 2)), np.zeros((8, 1)))
     assert history.epochs == 30 and history.stop_reason == "max_epochs"
 
 
 def test_the_cosine_schedule_runs_from_the_full_rate_to_zero_over_all_updates():
     """Two updates an epoch, six in all; the batch that only accumulates keeps the rate before it."""
     model, recorder = network(SGD(0.5)), Recorder()
-    trainer(model, grad_accumulation_steps=2, learning_rate_schedule="cosine", callbacks=[recorder]).fit(*samples(16))
+    make_trainer(model, grad_accumulation_steps=2, learning_rate_schedule="cosine", callbacks=[recorder]).fit(*samples(16))
     rates = [0.5 * (1 + math.cos(math.pi * k / 6)) / 2 for k in range(6)]
     assert recorder.rates[1::2] == pytest.approx(rates, rel=1e-14)
     assert recorder.rates[0::2] == pytest.approx([0.5, *rates[:-1]], rel=1e-14)
@@ -241,27 +247,13 @@ def test_the_cosine_schedule_runs_from_the_full_rate_to_zero_over_all_updates():
 
 def test_the_constant_schedule_keeps_the_rate():
     recorder = Recorder()
-    trainer(network(SGD(0.25)), callbacks=[recorder]).fit(*samples())
+    make_trainer(network(SGD(0.25)), callbacks=[recorder]).fit(*samples())
     assert set(recorder.rates) == {0.25}
-
-
-def test_keep_best_ends_with_the_parameters_of_the_epoch_with_the_least_loss():
-    model, recorder = network(SGD(2.0)), Recorder()
-    history = trainer(model, max_epochs=7, keep_best=True, callbacks=[recorder]).fit(*samples())
-    best = int(np.argmin(history.epoch_loss))
-    assert best < history.epochs - 1
-    np.testing.assert_array_equal(model.parameters, recorder.epoch_parameters[best])
-
-
-def test_without_keep_best_the_last_parameters_stay():
-    model, recorder = network(SGD(2.0)), Recorder()
-    trainer(model, max_epochs=7, callbacks=[recorder]).fit(*samples())
-    np.testing.assert_array_equal(model.parameters, recorder.epoch_parameters[-1])
 
 
 def test_accuracy_is_the_share_of_samples_on_the_right_side_after_each_epoch():
     (x, y), model, recorder = samples(30), network(SGD(2.0)), Recorder()
-    history = trainer(model, callbacks=[recorder]).fit(x, y)
+    history = make_trainer(model, callbacks=[recorder]).fit(x, y)
     for parameters, accuracy in zip(recorder.epoch_parameters, history.epoch_accuracy):
         model.parameters = parameters
         assert accuracy == np.mean((model.predict(x) > 0.5) == (y == 1))
@@ -269,14 +261,14 @@ def test_accuracy_is_the_share_of_samples_on_the_right_side_after_each_epoch():
 
 @pytest.mark.parametrize("every, evaluated", [(1, [1, 1, 1, 1, 1]), (2, [0, 1, 0, 1, 0]), (0, [0, 0, 0, 0, 0])])
 def test_accuracy_is_nan_where_it_is_not_evaluated(every, evaluated):
-    history = trainer(network(), max_epochs=5, evaluate_every=every).fit(*samples())
+    history = make_trainer(network(), max_epochs=5, evaluate_every=every).fit(*samples())
     np.testing.assert_array_equal(~np.isnan(history.epoch_accuracy), np.array(evaluated, bool))
 
 
 @pytest.mark.parametrize("widths, y", [((2, 4, 1), np.full((10, 1), 0.5)), ((2, 4, 2), np.ones((10, 2)))],
                          ids=["not 0-1", "two outputs"])
 def test_accuracy_is_nan_where_targets_are_not_single_labels(widths, y):
-    history = trainer(network(widths=widths)).fit(samples(10)[0], y)
+    history = make_trainer(network(widths=widths)).fit(samples(10)[0], y)
     assert np.isnan(history.epoch_accuracy).all() and np.isfinite(history.epoch_loss).all()
 
 
@@ -285,7 +277,7 @@ def test_a_diverged_run_raises_naming_epoch_batch_and_learning_rate():
     model = network(SGD(1e200), output=Identity)
     message = "training stopped at epoch 0, batch 1, learning rate 1e+200: loss: expected a finite number, got"
     with pytest.raises(NonFiniteLossError, match=re.escape(message)):
-        trainer(model).fit(*samples())
+        make_trainer(model).fit(*samples())
     assert not model.gradients.any()
 
 
@@ -295,29 +287,66 @@ def test_divergence_in_a_later_epoch_is_named_as_such():
 
     model = network(SGD(0.5), output=Identity)
     with pytest.raises(NonFiniteLossError, match=r"epoch 2, batch 1, learning rate 0\.5: "):
-        trainer(model, callbacks=[AtSamples(24, spoil)]).fit(*samples(10))
+        make_trainer(model, callbacks=[AtSamples(24, spoil)]).fit(*samples(10))
 
 
 @pytest.mark.parametrize("at_samples, iterations, epochs", [(4, 1, 0), (14, 4, 1), (20, 6, 1)])
 def test_an_interrupt_returns_what_there_is(at_samples, iterations, epochs):
     model = network(SGD(0.5))
-    history = trainer(model, callbacks=[AtSamples(at_samples, interrupt)]).fit(*samples(10))
+    history = make_trainer(model, callbacks=[AtSamples(at_samples, interrupt)]).fit(*samples(10))
     assert history.stop_reason == "interrupted"
     assert (len(history.iteration_loss), history.samples, history.epochs) == (iterations, at_samples, epochs)
-    assert not model.gradients.any() and isinstance(history.iteration_loss, np.ndarray)
+    assert not model.gradients.any()
 
 
-def test_an_interrupt_with_keep_best_ends_with_the_best_epoch_so_far():
-    model, recorder = network(SGD(2.0)), Recorder()
-    callbacks = [recorder, AtSamples(74, interrupt)]
-    history = trainer(model, max_epochs=50, keep_best=True, callbacks=callbacks).fit(*samples(10))
-    best = int(np.argmin(history.epoch_loss))
-    assert history.epochs == 7 and best < 6
-    np.testing.assert_array_equal(model.parameters, recorder.epoch_parameters[best])
+def test_an_interrupted_evaluation_leaves_its_epoch_without_an_accuracy(monkeypatch):
+    model, calls = network(), []
+    predict = model.predict
+    monkeypatch.setattr(model, "predict", lambda x: calls.append(1) or (interrupt(None) if calls[1:] else predict(x)))
+    history = make_trainer(model).fit(*samples(10))
+    assert history.epochs == 2 and history.samples == 20 and history.stop_reason == "interrupted"
+    assert np.isfinite(history.epoch_accuracy[0]) and np.isnan(history.epoch_accuracy[1])
+    assert history.summary()["final_accuracy"] is None
+
+
+def fit_interrupted_at(line_number):
+    """Return the History of two epochs that were interrupted before the n-th line of the trainer's loop."""
+    runner, passed = make_trainer(network(), max_epochs=2, learning_rate_schedule="cosine"), []
+
+    def trace(frame, event, argument):
+        if frame.f_code.co_filename != trainer.__file__ or not frame.f_code.co_name.startswith(("_run", "_update")):
+            return None
+        if event == "line":
+            passed.append(frame)
+            if len(passed) == line_number:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        history = runner.fit(*samples(10))
+    finally:
+        sys.settrace(before)
+    return runner, history
+
+
+def test_an_interrupt_before_any_line_of_the_loop_leaves_a_consistent_history():
+    for line_number in range(1, 1000):
+        runner, history = fit_interrupted_at(line_number)
+        if history.stop_reason == "max_epochs":
+            break
+        assert history.stop_reason == "interrupted"
+        assert len(history.epoch_loss) == len(history.epoch_accuracy) == len(history.epoch_seconds)
+        assert history.epochs in (history.samples // 10, history.samples // 10 - 1)
+        assert history.epochs or history.summary()["final_loss"] is None
+        assert runner.model.optimizer.learning_rate == 0.1 and not runner.model.gradients.any()
+        assert History.restore(history.series(), history.summary()).samples == history.samples
+    assert line_number > 100
 
 
 def test_a_callback_stops_training_after_the_epoch():
-    history = trainer(network(), max_epochs=50, callbacks=[StopAfterEpoch(2)]).fit(*samples())
+    history = make_trainer(network(), max_epochs=50, callbacks=[StopAfterEpoch(2)]).fit(*samples())
     assert history.epochs == 2 and history.stop_reason == "far enough"
 
 
@@ -326,7 +355,7 @@ def test_a_callback_stops_training_after_the_batch():
     model, by_hand = network(SGD(0.5)), network(SGD(0.5))
     x, y = samples(10)
     stop = AtSamples(8, lambda trainer: trainer.stop("enough samples"))
-    history = trainer(model, grad_accumulation_steps=3, callbacks=[stop]).fit(x, y)
+    history = make_trainer(model, grad_accumulation_steps=3, callbacks=[stop]).fit(x, y)
     assert (history.stop_reason, history.samples, history.epochs, history.updates) == ("enough samples", 8, 0, 1)
     order = np.random.default_rng(3).permutation(10)
     for rows in (order[:4], order[4:8]):
@@ -334,7 +363,7 @@ def test_a_callback_stops_training_after_the_batch():
     by_hand.update()
     np.testing.assert_array_equal(model.parameters, by_hand.parameters)
     assert {name: len(values) for name, values in history.series().items() if name.startswith("epoch")} == \
-        {"epoch_loss": 0, "epoch_samples": 0, "epoch_accuracy": 0, "epoch_seconds": 0}
+        {"epoch_loss": 0, "epoch_accuracy": 0, "epoch_seconds": 0}
 
 
 def test_an_error_in_a_callback_comes_through_with_the_optimizer_as_it_was():
@@ -343,25 +372,43 @@ def test_an_error_in_a_callback_comes_through_with_the_optimizer_as_it_was():
 
     model = network(SGD(0.5))
     with pytest.raises(ZeroDivisionError):
-        trainer(model, learning_rate_schedule="cosine", callbacks=[AtSamples(8, fail)]).fit(*samples())
+        make_trainer(model, learning_rate_schedule="cosine", callbacks=[AtSamples(8, fail)]).fit(*samples())
     assert model.optimizer.learning_rate == 0.5 and not model.gradients.any()
 
 
 def test_fitting_again_starts_a_new_history():
-    runner = trainer(network())
+    runner = make_trainer(network())
     first, second = runner.fit(*samples()), runner.fit(*samples())
     assert first is not second
     assert first.samples == second.samples == 30 and first.epochs == second.epochs == 3
 
 
+def test_a_history_holds_lists_while_training_and_afterwards():
+    class Look(Callback):
+        def on_epoch_end(self, trainer):
+            assert {type(getattr(trainer.history, name)) for name in History.SERIES} == {list}
+
+    history = make_trainer(network(), callbacks=[Look()]).fit(*samples())
+    assert {type(getattr(history, name)) for name in History.SERIES} == {list}
+
+
 def test_the_summary_holds_plain_final_figures():
-    history = trainer(network()).fit(*samples())
+    history = make_trainer(network()).fit(*samples())
     summary = history.summary()
     assert summary | {"seconds": 0} == {
-        "final_loss": history.epoch_loss[-1], "final_accuracy": history.epoch_accuracy[-1], "epochs": 3,
-        "samples": 30, "updates": 9, "seconds": 0, "stop_reason": "max_epochs", "seed": "3"}
-    assert {type(value) for value in summary.values()} == {float, int, str}
-    assert 0 < history.epoch_seconds.sum() <= summary["seconds"]
+        "final_loss": history.epoch_loss[-1], "final_accuracy": history.epoch_accuracy[-1], "epochs": 3, "samples": 30,
+        "updates": 9, "seconds": 0, "stop_reason": "max_epochs", "seed": "3", "sample_count": 10, "batch_size": 4}
+    assert 0 < sum(history.epoch_seconds) <= summary["seconds"]
+
+
+@pytest.mark.parametrize("epochs", [3, 0], ids=["trained", "interrupted in the first epoch"])
+def test_a_history_comes_back_from_its_series_and_its_summary_as_json(epochs):
+    callbacks = [] if epochs else [AtSamples(8, interrupt)]
+    history = make_trainer(network(), evaluate_every=2, callbacks=callbacks).fit(*samples())
+    summary = json.loads(json.dumps(history.summary(), allow_nan=False))
+    restored = History.restore(history.series(), summary)
+    assert history.epochs == epochs and str(restored) == str(history)  # as text, since NaN is not equal to itself
+    np.testing.assert_array_equal(restored.iteration_samples, history.iteration_samples)
 
 
 def test_the_seed_of_a_spawned_stream_is_recorded_with_its_key():
@@ -371,152 +418,13 @@ def test_the_seed_of_a_spawned_stream_is_recorded_with_its_key():
 
 
 def test_nothing_is_printed_unless_asked_for(capsys):
-    trainer(network()).fit(*samples())
+    make_trainer(network()).fit(*samples())
     assert capsys.readouterr() == ("", "")
-    trainer(network(), progress=True).fit(*samples())
+    make_trainer(network(), progress=True).fit(*samples())
     assert "30.0/30.0" in capsys.readouterr().out
 
 
-RESUMED = {
-    "plain": {}, "cosine": {"learning_rate_schedule": "cosine"}, "accumulation": {"grad_accumulation_steps": 2},
-    "keep_best": {"keep_best": True}, "noise": {"input_noise": 0.1},
-    "all": {"learning_rate_schedule": "cosine", "grad_accumulation_steps": 2, "keep_best": True, "patience": 4,
-            "evaluate_every": 2},
-}
-
-
-@pytest.mark.parametrize("make", [lambda: SGD(2.0), lambda: Momentum(0.5), lambda: Adam(0.1)],
-                         ids=["SGD", "Momentum", "Adam"])
-@pytest.mark.parametrize("settings", RESUMED.values(), ids=RESUMED)
-def test_a_resumed_run_ends_with_the_same_bits_as_one_in_one_go(tmp_path, make, settings):
-    """Stopped in its sixth epoch, resumed from the checkpoint after the fourth."""
-    settings = {**settings, "max_epochs": 9, "checkpoint_every": 4, "checkpoint_path": tmp_path / "checkpoint.npz"}
-    whole, stopped, resumed = network(make()), network(make()), network(make(), seed=8)
-    in_one_go = trainer(whole, **settings).fit(*samples())
-    trainer(stopped, **settings, callbacks=[AtSamples(54, interrupt)]).fit(*samples())
-    history = trainer(resumed, seed=99, **settings).fit(*samples(), resume_from=tmp_path / "checkpoint.npz")
-    assert resumed.parameters.tobytes() == whole.parameters.tobytes() != stopped.parameters.tobytes()
-    assert_same_history(history, in_one_go)
-    assert len(history.epoch_seconds) == 9
-
-
-def test_the_best_epoch_may_lie_before_the_checkpoint(tmp_path):
-    path = tmp_path / "checkpoint.npz"
-    whole, stopped, resumed = (network(Momentum(2.0)) for _ in range(3))
-    history = trainer(whole, max_epochs=9, keep_best=True).fit(*samples())
-    assert np.argmin(history.epoch_loss) < 4
-    trainer(stopped, max_epochs=4, keep_best=True, checkpoint_every=4, checkpoint_path=path).fit(*samples())
-    trainer(resumed, max_epochs=9, keep_best=True).fit(*samples(), resume_from=path)
-    assert resumed.parameters.tobytes() == whole.parameters.tobytes()
-
-
-def test_a_finished_run_can_be_extended(tmp_path):
-    """With a constant rate, two epochs and three more are five."""
-    path = tmp_path / "checkpoint.npz"
-    whole, model = network(Adam(0.1)), network(Adam(0.1))
-    in_one_go = trainer(whole, max_epochs=5).fit(*samples())
-    trainer(model, max_epochs=2, checkpoint_every=1, checkpoint_path=path).fit(*samples())
-    history = trainer(network(Adam(0.1)), max_epochs=2).fit(*samples(), resume_from=path)
-    assert history.epochs == 2
-    history = trainer(model, max_epochs=5).fit(*samples(), resume_from=path)
-    assert model.parameters.tobytes() == whole.parameters.tobytes()
-    assert_same_history(history, in_one_go)
-
-
-def test_a_run_that_had_stopped_early_stays_stopped(tmp_path):
-    path, model = tmp_path / "checkpoint.npz", network(output=Identity)
-    model.parameters[...] = 0
-    settings = {"patience": 2, "max_epochs": 50, "checkpoint_every": 1, "checkpoint_path": path}
-    data = np.ones((8, 2)), np.zeros((8, 1))
-    trainer(model, **settings).fit(*data)
-    history = trainer(model, **settings).fit(*data, resume_from=path)
-    assert history.epochs == 3 and history.stop_reason == "early_stopping"
-
-
-@pytest.mark.parametrize("generator", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])
-def test_any_numpy_generator_can_be_resumed(tmp_path, generator):
-    path = tmp_path / "checkpoint.npz"
-    models = [network() for _ in range(3)]
-    for model, epochs, resume_from in zip(models, (4, 2, 4), (None, None, path)):
-        config = TrainConfig(batch_size=4, max_epochs=epochs, patience=None, checkpoint_every=2)
-        Trainer(model, config, rng=np.random.Generator(generator(1)), checkpoint_path=path).fit(
-            *samples(), resume_from=resume_from)
-        if resume_from is None and epochs == 4:
-            path.unlink()
-    assert models[2].parameters.tobytes() == models[0].parameters.tobytes() != models[1].parameters.tobytes()
-
-
-def test_settings_given_as_numpy_integers_can_be_checkpointed(tmp_path):
-    path = tmp_path / "checkpoint.npz"
-    settings = {"max_epochs": 2, "checkpoint_every": 1, "checkpoint_path": path}
-    trainer(network(), **settings, batch_size=np.int64(4)).fit(*samples())
-    assert trainer(network(), **settings, batch_size=4).fit(*samples(), resume_from=path).epochs == 2
-
-
 X, Y = samples(10)
-
-
-@pytest.mark.parametrize("changes, data, message", [
-    ({"batch_size": 5}, (X, Y), "expected a checkpoint with config"),
-    ({"grad_accumulation_steps": 2}, (X, Y), "expected a checkpoint with config"),
-    ({"learning_rate_schedule": "cosine"}, (X, Y), "expected a checkpoint with config"),
-    ({"keep_best": True}, (X, Y), "expected a checkpoint with config"),
-    ({}, (X + 1e-9, Y), "expected a checkpoint with data"),
-    ({}, (X, 1 - Y), "expected a checkpoint with data"),
-    ({}, (X[:9], Y[:9]), "expected a checkpoint with data"),
-    ({"model": network(Adam(0.05))}, (X, Y), "expected a checkpoint with optimizer"),
-    ({"model": network(SGD(0.1))}, (X, Y), "expected a checkpoint with optimizer"),
-    ({"model": network(Adam(0.1), widths=(2, 5, 1))}, (X, Y), "expected a checkpoint with architecture"),
-    ({"model": network(Adam(0.1), output=Tanh)}, (X, Y), "expected a checkpoint with architecture"),
-])
-def test_resuming_with_other_settings_or_data_raises_and_changes_nothing(tmp_path, changes, data, message):
-    path = tmp_path / "checkpoint.npz"
-    trainer(network(Adam(0.1)), checkpoint_every=1, checkpoint_path=path).fit(X, Y)
-    changes = {"model": network(Adam(0.1)), **changes}
-    model = changes.pop("model")
-    before = model.parameters.tobytes()
-    with pytest.raises(ValueError, match=re.escape(f"{path}: {message}")):
-        trainer(model, **changes).fit(*data, resume_from=path)
-    assert model.parameters.tobytes() == before and model.optimizer.steps == 0
-
-
-def test_resuming_with_another_loss_raises(tmp_path):
-    path = tmp_path / "checkpoint.npz"
-    trainer(network(Adam(0.1), loss="mse"), checkpoint_every=1, checkpoint_path=path).fit(X, Y)
-    with pytest.raises(ValueError, match="expected a checkpoint with"):
-        trainer(network(Adam(0.1), loss="bce"), max_epochs=6).fit(X, Y, resume_from=path)
-
-
-def test_resuming_with_another_kind_of_generator_raises_and_changes_nothing(tmp_path):
-    path, model = tmp_path / "checkpoint.npz", network(Adam(0.1))
-    trainer(network(Adam(0.1), seed=8), checkpoint_every=1, checkpoint_path=path).fit(X, Y)
-    before = model.parameters.tobytes()
-    runner = Trainer(model, TrainConfig(batch_size=4, patience=None), rng=np.random.Generator(np.random.Philox(1)))
-    with pytest.raises(ValueError):
-        runner.fit(X, Y, resume_from=path)
-    assert model.parameters.tobytes() == before and model.optimizer.steps == 0
-
-
-@pytest.mark.parametrize("write, message", [
-    (lambda path: network(Adam(0.1)).save_to(path), "expected a trainer's checkpoint, got another file"),
-    (lambda path: np.savez(path, meta=np.array("no json")), "expected a trainer's checkpoint, got another file"),
-    (lambda path: np.savez(path, meta=np.array("{}")), "expected a trainer's checkpoint, got another file"),
-    (lambda path: path.write_bytes(path.read_bytes()[:-100]), "truncated, damaged or of another kind"),
-    (lambda path: path.write_bytes(b"not an archive"), "truncated, damaged or of another kind"),
-], ids=["parameters", "other text", "other json", "truncated", "not an archive"])
-def test_resuming_from_another_kind_of_file_raises_and_changes_nothing(tmp_path, write, message):
-    path, model = tmp_path / "checkpoint.npz", network(Adam(0.1))
-    trainer(network(Adam(0.1)), checkpoint_every=1, checkpoint_path=path).fit(X, Y)
-    write(path)
-    before = model.parameters.tobytes()
-    with pytest.raises(ValueError, match=re.escape(message)):
-        trainer(model).fit(X, Y, resume_from=path)
-    assert model.parameters.tobytes() == before and model.optimizer.steps == 0
-
-
-def test_resuming_from_a_missing_file_raises(tmp_path):
-    with pytest.raises(FileNotFoundError, match="absent.npz: expected a file, found nothing there"):
-        trainer(network()).fit(X, Y, resume_from=tmp_path / "absent.npz")
 
 
 def changed(array, index, value):
@@ -542,14 +450,14 @@ def test_bad_data_are_refused_before_training(x, y, message):
     model = network()
     before = model.parameters.copy()
     with pytest.raises(ValueError, match=re.escape(message)):
-        trainer(model).fit(x, y)
+        make_trainer(model).fit(x, y)
     np.testing.assert_array_equal(model.parameters, before)
 
 
 @pytest.mark.parametrize("label", [0.5, 2, -1, 255])
 def test_cross_entropy_refuses_labels_other_than_zero_and_one(label):
     with pytest.raises(ValueError, match=f"BCE expected labels 0 or 1, got {label}"):
-        trainer(network(loss="bce")).fit(X, changed(Y, 7, label))
+        make_trainer(network(loss="bce")).fit(X, changed(Y, 7, label))
 
 
 BAD_COUNTS = [0, -1, 2.5, True, "8", None, float("nan")]
@@ -559,7 +467,7 @@ BAD_COUNTS = [0, -1, 2.5, True, "8", None, float("nan")]
     *[(name, value, f"{name}: expected a whole number >= 1, got {value!r}")
       for name in ("batch_size", "grad_accumulation_steps", "max_epochs") for value in BAD_COUNTS],
     *[(name, value, f"{name}: expected a whole number >= 0, got {value!r}")
-      for name in ("evaluate_every", "checkpoint_every") for value in BAD_COUNTS[1:]],
+      for name in ("evaluate_every",) for value in BAD_COUNTS[1:]],
     ("patience", 0, "patience: expected a whole number >= 1, got 0"),
     ("relative_loss_threshold", 1.5, "relative_loss_threshold: expected a number in [0, 1), got 1.5"),
     ("input_noise", -1, "input_noise: expected a number in [0, inf), got -1"),
@@ -596,16 +504,73 @@ def test_leaving_out_the_generator_is_an_error():
         Trainer(network(), TrainConfig())
 
 
-def test_checkpoints_need_a_path():
-    with pytest.raises(ValueError, match="checkpoint_path: expected a path, since the config asks for checkpoints"):
-        trainer(network(), checkpoint_every=5)
-
-
 def test_a_stop_at_the_last_batch_of_an_epoch_keeps_that_epoch():
     class StopAtTheEnd(Callback):
         def on_batch_end(self, trainer):
-            if trainer.samples == len(samples()[0]):
+            if trainer.history.samples == 10:
                 trainer.stop("enough")
 
-    history = trainer(network(), callbacks=[StopAtTheEnd()]).fit(*samples())
+    history = make_trainer(network(), callbacks=[StopAtTheEnd()]).fit(*samples())
     assert history.stop_reason == "enough" and history.epochs == 1
+
+
+# The stopping rule L_t >= 0.99 L_(t-10): a truth table.
+
+def decisions(losses, **settings):
+    rule = EarlyStopping(**settings)
+    return [rule.should_stop(loss) for loss in losses]
+
+
+@pytest.mark.parametrize("last, stops", [
+    (0.99, True), (np.nextafter(0.99, 0), False), (np.nextafter(0.99, 1), True),
+    (1.0, True), (2.0, True), (0.98, False), (0.0, False),
+])
+def test_at_t_10_the_loss_must_be_below_99_percent_of_the_first(last, stops):
+    """Exactly 99% stops; what lies between does not matter."""
+    for between in (0.001, 1.0, 50.0):
+        assert decisions([1.0] + [between] * 9 + [last]) == [False] * 10 + [stops]
+
+
+def test_each_epoch_is_compared_with_the_one_ten_before_it():
+    falling, rising = [1.0, 0.5] + [0.4] * 8, [0.5, 1.0] + [0.4] * 8  # t = 0 .. 9
+    assert decisions(falling + [0.98, 0.494]) == [False] * 12
+    assert decisions(falling + [0.98, 0.495]) == [False] * 11 + [True]
+    assert decisions(rising + [0.4, 0.98]) == [False] * 12
+    assert decisions(rising + [0.4, 0.99]) == [False] * 11 + [True]
+
+
+def test_a_loss_of_zero_stops():
+    """It cannot fall further."""
+    assert decisions([0.0] * 11) == [False] * 10 + [True]
+
+
+@pytest.mark.parametrize("patience, threshold, losses, expected", [
+    (1, 0.5, [8.0, 4.0], [False, True]),
+    (1, 0.5, [8.0, 3.9, 1.9], [False, False, False]),
+    (3, 0.25, [4.0, 9.0, 9.0, 2.9, 6.75], [False, False, False, False, True]),
+    (2, 0.0, [1.0, 1.0, 0.999, 1.0], [False, False, False, True]),
+])
+def test_patience_and_threshold_are_settings(patience, threshold, losses, expected):
+    assert decisions(losses, patience=patience, relative_loss_threshold=threshold) == expected
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"patience": 0}, "patience: expected a whole number >= 1, got 0"),
+    ({"patience": 2.5}, "patience: expected a whole number >= 1, got 2.5"),
+    ({"patience": None}, "patience: expected a whole number >= 1, got None"),
+    ({"relative_loss_threshold": -0.01}, "relative_loss_threshold: expected a number in [0, 1), got -0.01"),
+    ({"relative_loss_threshold": 1}, "relative_loss_threshold: expected a number in [0, 1), got 1"),
+    ({"relative_loss_threshold": float("nan")}, "relative_loss_threshold: expected a number in [0, 1), got nan"),
+])
+def test_bad_settings_of_the_rule(settings, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        EarlyStopping(**settings)
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), -0.1, "0.1", None])
+def test_a_loss_that_is_no_finite_number_raises_and_does_not_count(loss):
+    rule = EarlyStopping(patience=1)
+    assert rule.should_stop(1.0) is False
+    with pytest.raises(ValueError, match=re.escape(f"epoch_loss: expected a number in [0, inf), got {loss!r}")):
+        rule.should_stop(loss)
+    assert rule.losses == [1.0]
