@@ -125,12 +125,6 @@ def test_one_row_at_the_kink_is_enough_to_exclude():
     assert comparison.excluded == 2 and comparison.relative_errors.size == 1
 
 
-def test_without_relu_nothing_is_excluded():
-    model = Model([Linear(1, 1, Identity)], "mse")
-    model.parameters = [1, -1]
-    assert compare_gradients(model, [[1.0]], [[1.0]], epsilon=0.1).excluded == 0
-
-
 @pytest.mark.parametrize("epsilon", [0, -1e-5, float("nan"), float("inf"), "small"])
 def test_bad_epsilon(epsilon):
     with pytest.raises(ValueError, match=re.escape(f"epsilon: expected a number in (0, inf), got {epsilon!r}")):

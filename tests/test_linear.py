@@ -144,14 +144,6 @@ def test_every_unit_starts_with_its_hyperplane_through_the_unit_cube(activation)
         assert (least < 0).all() and (greatest > 0).all()
 
 
-def test_no_relu_unit_is_dead_on_a_grid_of_the_unit_square():
-    side = np.linspace(0, 1, 50)
-    grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    for seed in range(200):
-        layer = Linear(2, 16, ReLU, rng=np.random.default_rng(seed))
-        assert (layer.infer(grid) > 0).any(axis=0).all(), f"seed {seed}"
-
-
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(activation):
     first, again, other = (Linear(3, 4, activation, rng=np.random.default_rng(seed)) for seed in (7, 7, 8))
@@ -193,15 +185,6 @@ def test_assigning_copies_into_the_array_that_is_there(name):
     values += 100
     assert getattr(layer, name) is array
     np.testing.assert_array_equal(array.ravel(), np.arange(array.size))
-
-
-def test_in_place_operators_work_on_the_properties():
-    layer = Linear(1, 2, Tanh)
-    layer.weights, layer.biases = [[1, 2]], [3, 4]
-    layer.weights -= 0.5
-    layer.biases *= 2
-    np.testing.assert_array_equal(layer.weights, [[0.5, 1.5]])
-    np.testing.assert_array_equal(layer.biases, [6, 8])
 
 
 @pytest.mark.parametrize("values", [0.0, np.zeros(2), np.zeros((1, 2)), np.zeros((2, 3))])
@@ -264,11 +247,6 @@ def test_forward_says_which_shape_it_expected(x, received):
         Linear(8, 2, Tanh).forward(x)
 
 
-def test_forward_refuses_strings():
-    with pytest.raises(ValueError, match="expected real numbers, got dtype <U1"):
-        Linear(2, 2, Tanh).forward([["a", "b"]])
-
-
 def test_backward_needs_a_forward_pass_and_its_shape():
     layer = Linear(3, 2, Tanh)
     with pytest.raises(ValueError, match=re.escape("expected grad_output (), as the last output, got (1, 2); call forward(x) first")):
@@ -278,11 +256,3 @@ def test_backward_needs_a_forward_pass_and_its_shape():
         with pytest.raises(ValueError, match=re.escape(f"expected grad_output (4, 2), as the last output, got {shape}")):
             layer.backward(np.zeros(shape))
     assert not layer.weight_gradients.any()
-
-
-def test_zeroed_gradients_are_zero_wherever_they_are_looked_at():
-    layer = worked_layer()
-    layer.forward([[1.0, 1.0]])
-    layer.backward([[1.0, 2.0]])
-    layer.zero_grad()
-    assert not any(array.any() for name, array in vars(layer).items() if name.endswith("gradients"))

@@ -1,7 +1,6 @@
 """The network: a step worked by hand, gradients, accumulation, one memory for all views, copies, save and load."""
 
 import copy
-import itertools
 import math
 import pickle
 import re
@@ -101,18 +100,6 @@ def test_train_is_forward_loss_and_backward(loss):
     np.testing.assert_allclose(model.gradients, by_steps, rtol=1e-10, atol=1e-15)
 
 
-def test_backward_returns_the_gradient_in_the_input():
-    model = network((2, 4, 3), output=Identity)
-    x, grad_output = np.random.default_rng(0).normal(size=(5, 2)), np.random.default_rng(1).normal(size=(5, 3))
-    model.forward(x)
-    grad_x = model.backward(grad_output)
-    for index in np.ndindex(x.shape):
-        shift = np.zeros_like(x)
-        shift[index] = 1e-5
-        difference = (grad_output * (model.predict(x + shift) - model.predict(x - shift))).sum() / 2e-5
-        assert grad_x[index] == pytest.approx(difference, rel=1e-6, abs=1e-8)
-
-
 def test_four_batches_of_eight_add_up_to_four_times_the_gradient_of_32():
     """The cumulative gradient is the sum of the batches' mean gradients."""
     model = network()
@@ -149,15 +136,6 @@ def test_cross_entropy_of_a_saturated_and_wrong_output_has_its_full_gradient(wro
     np.testing.assert_array_equal(model.layers[0].weight_gradients, [[sign / 4 * x[wrong_row, 0]]])
 
 
-def test_training_does_not_overwrite_what_forward_returned():
-    model, x, y = network(), *samples(8)
-    model.train(x, y)
-    output = model.forward(x)
-    copied = output.copy()
-    model.train(x[::-1], y)
-    np.testing.assert_array_equal(output, copied)
-
-
 def test_batches_may_change_their_size():
     model, x, y = network(), *samples(20)
     for rows in (5, 20, 1):
@@ -181,16 +159,6 @@ def test_evaluate_is_the_mean_over_all_rows_and_accumulates_nothing(loss):
     x, y = samples(10_000)
     assert model.evaluate(x, y) == pytest.approx(loss.value(model.predict(x), y), rel=1e-12)
     assert not model.gradients.any()
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("name", ["x", "y"])
-def test_evaluate_refuses_data_that_are_not_finite(name, value):
-    data = dict(zip("xy", samples(4)))
-    data[name][2, 0] = value
-    message = f"{name}: expected finite numbers, got 1 NaN or infinite, the first at index (2, 0)"
-    with pytest.raises(ValueError, match=re.escape(message)):
-        network().evaluate(**data)
 
 
 def test_a_diverged_model_raises_and_accumulates_nothing():
@@ -253,25 +221,6 @@ def test_writes_through_layers_and_through_the_flat_vector_are_one():
     assert model.parameters is vector and (layer.weights == 1).all() and (layer.biases == 1).all()
 
 
-def test_cumulative_gradients_are_one_memory_too():
-    model = network()
-    model.gradients[:] = 2
-    assert (model.layers[1].weight_gradients == 2).all() and (model.layers[1].bias_gradients == 2).all()
-    model.layers[1].zero_grad()
-    assert (model.gradients[:9] == 2).all() and not model.gradients[9:].any()
-    model.gradients = np.ones(model.parameter_count)
-    assert (model.layers[0].bias_gradients == 1).all()
-
-
-def test_views_stay_coherent_through_an_update():
-    model = network(optimizer=Adam(0.1))
-    weights = model.layers[0].weights
-    before = weights.copy()
-    model.train(*samples())
-    model.update()
-    assert (weights != before).all() and np.shares_memory(weights, model.parameters)
-
-
 def test_a_model_keeps_the_values_and_gradients_its_layers_have():
     layer = Linear(2, 1, Tanh)
     layer.weights, layer.biases, layer.weight_gradients = [[1], [2]], [3], [[4], [5]]
@@ -279,15 +228,6 @@ def test_a_model_keeps_the_values_and_gradients_its_layers_have():
     np.testing.assert_array_equal(model.parameters, [1, 2, 3])
     np.testing.assert_array_equal(model.gradients, [4, 5, 0])
     assert model.layers[0] is layer and np.shares_memory(layer.weights, model.parameters)
-
-
-@pytest.mark.parametrize("values", [0.0, np.zeros(12), np.zeros((13, 1)), np.zeros((1, 13))])
-def test_assigning_parameters_of_another_shape_raises(values):
-    model = network()
-    before = model.parameters.copy()
-    with pytest.raises(ValueError, match=re.escape(f"parameters: expected shape (13,), got {np.shape(values)}")):
-        model.parameters = values
-    np.testing.assert_array_equal(model.parameters, before)
 
 
 def test_what_is_looked_at_after_update_and_zero_grad_is_zero():
@@ -441,9 +381,7 @@ X, Y = samples(4)
 
 @pytest.mark.parametrize("x, y, message", [
     (X, Y[:, 0], "y: expected shape (n, 1) with n >= 1, got (4,); use y.reshape(-1, 1)"),
-    (X, np.hstack([Y, Y]), "y: expected shape (n, 1) with n >= 1, got (4, 2)"),
     (X, Y[:3], "y: expected 4 rows, as x has, got 3"),
-    (X[:1], Y, "y: expected 1 rows, as x has, got 4"),
     (X[:, 0], Y, "x: expected shape (n, 2) with n >= 1, got (4,); use x.reshape(-1, 2)"),
     (X[:, :1], Y, "x: expected shape (n, 2) with n >= 1, got (4, 1)"),
     (X[None], Y, "x: expected shape (n, 2) with n >= 1, got (1, 4, 2)"),
@@ -453,16 +391,15 @@ X, Y = samples(4)
     (X, changed(Y, 3, np.nan), "y: expected finite numbers, got 1 NaN or infinite, the first at index (3, 0)"),
     (X, changed(Y, 3, -np.inf), "y: expected finite numbers, got 1 NaN or infinite, the first at index (3, 0)"),
     (X.astype(str), Y, "x: expected real numbers, got dtype <U32"),
-    (X, Y.astype(str), "y: expected real numbers, got dtype <U32"),
-    (X.astype(object), Y, "x: expected real numbers, got dtype object"),
     (X + 1j, Y, "x: expected real numbers, got dtype complex128"),
 ])
-def test_bad_data_are_refused_by_train_before_anything_changes(x, y, message):
+def test_bad_data_are_refused_before_anything_changes(x, y, message):
     model = network()
     model.gradients[...] = 1
     before = model.parameters.copy()
-    with pytest.raises(ValueError, match=re.escape(message)):
-        model.train(x, y)
+    for method in (model.train, model.evaluate, model.check_data, *[model.predict, model.forward] * (message[0] == "x")):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            method(*((x,) if method in (model.predict, model.forward) else (x, y)))
     np.testing.assert_array_equal(model.gradients, 1)
     np.testing.assert_array_equal(model.parameters, before)
 
@@ -474,20 +411,6 @@ def test_cross_entropy_refuses_labels_other_than_zero_and_one(method, label):
     with pytest.raises(ValueError, match=re.escape(f"BCE expected labels 0 or 1, got {label}; map the labels")):
         getattr(model, method)(X, changed(Y, 3, label))
     assert not model.gradients.any()
-
-
-@pytest.mark.parametrize("method", ["predict", "forward"])
-@pytest.mark.parametrize("x, message", [
-    (X[:, 0], "x: expected shape (n, 2) with n >= 1, got (4,)"),
-    (X.T, "x: expected shape (n, 2) with n >= 1, got (2, 4)"),
-    (X[:0], "x: expected shape (n, 2) with n >= 1, got (0, 2)"),
-    (changed(X, (0, 0), np.nan), "x: expected finite numbers, got 1 NaN or infinite, the first at index (0, 0)"),
-    (changed(X, (0, 0), -np.inf), "x: expected finite numbers, got 1 NaN or infinite, the first at index (0, 0)"),
-    ([["a", "b"]], "x: expected real numbers, got dtype <U1"),
-])
-def test_bad_inputs_are_refused_by_predict_and_forward(method, x, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        getattr(network(), method)(x)
 
 
 def test_lists_integers_and_booleans_are_numbers():
@@ -526,58 +449,31 @@ def test_a_path_without_npz_gets_it_for_saving_and_loading(tmp_path, name, writt
     np.testing.assert_array_equal(other.parameters, model.parameters)
 
 
-def test_saving_does_not_touch_the_cumulative_gradient(tmp_path):
-    model = network()
-    model.train(X, Y)
-    gradients = model.gradients.copy()
-    model.load_from(model.save_to(tmp_path / "a"))
-    np.testing.assert_array_equal(model.gradients, gradients)
+FITS = {"layer0.weights": np.ones((3, 5)), "layer0.biases": np.ones(5), "layer1.weights": np.ones((5, 1)),
+        "layer1.biases": np.ones(1)}  # a 3-5-1 network
 
 
-def arrays_of(*widths):
-    rng = np.random.default_rng(5)
-    shapes = {}
-    for i, (a, b) in enumerate(itertools.pairwise(widths)):
-        shapes |= {f"layer{i}.weights": (a, b), f"layer{i}.biases": (b,)}
-    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
-
-
-def other_file(name):
-    """Return (content for np.savez, part of the message) of a file that does not belong to a 3-5-1 network."""
-    fits = arrays_of(3, 5, 1)
-    return {
-        "one row would broadcast": ({**fits, "layer0.weights": np.ones((1, 5))}, "layer0.weights ((3, 5), (1, 5))"),
-        "one bias would broadcast": ({**fits, "layer0.biases": np.ones(1)}, "layer0.biases ((5,), (1,))"),
-        "a row of biases": ({**fits, "layer0.biases": np.ones((1, 5))}, "layer0.biases ((5,), (1, 5))"),
-        "a number": ({**fits, "layer1.weights": np.float64(1)}, "layer1.weights ((5, 1), ())"),
-        "transposed": ({**fits, "layer0.weights": np.ones((5, 3))}, "layer0.weights ((3, 5), (5, 3))"),
-        "another width": (arrays_of(3, 4, 1), "layer0.weights ((3, 5), (3, 4))"),
-        "an extra layer": (arrays_of(3, 5, 1, 1), "layer2.weights (None, (1, 1))"),
-        "a missing layer": (arrays_of(3, 5), "layer1.weights ((5, 1), None)"),
-        "an extra array": ({**fits, "notes": np.ones(1)}, "notes (None, (1,))"),
-        "other names": ({name.replace("layer", "l"): array for name, array in fits.items()}, "l0.biases (None, (5,))"),
-        "nothing": ({}, "layer0.weights ((3, 5), None)"),
-        "a NaN": ({**fits, "layer1.weights": np.full((5, 1), np.nan)}, "expected finite numbers, got 5 NaN"),
-        "an infinity": ({**fits, "layer1.biases": np.array([np.inf])}, "expected finite numbers, got 1 NaN"),
-        "whole numbers": ({**fits, "layer1.biases": np.array([1])}, "floating-point numbers in layer1.biases, got int"),
-        "text": ({**fits, "layer1.biases": np.array(["a"])}, "floating-point numbers in layer1.biases, got <U1"),
-        "pickled objects": ({**fits, "layer1.biases": np.array([1.0], dtype=object)}, "npz archive of plain arrays"),
-    }[name]
-
-
-@pytest.mark.parametrize("name", [
-    "one row would broadcast", "one bias would broadcast", "a row of biases", "a number", "transposed", "another width",
-    "an extra layer", "a missing layer", "an extra array", "other names", "nothing", "a NaN", "an infinity",
-    "whole numbers", "text", "pickled objects",
+@pytest.mark.parametrize("arrays, message", [
+    ({**FITS, "layer0.weights": np.ones((1, 5))}, "layer0.weights ((3, 5), (1, 5))"),  # one row would broadcast
+    ({**FITS, "layer0.biases": np.ones(1)}, "layer0.biases ((5,), (1,))"),
+    ({**FITS, "layer1.weights": np.float64(1)}, "layer1.weights ((5, 1), ())"),
+    ({**FITS, "layer0.weights": np.ones((5, 3))}, "layer0.weights ((3, 5), (5, 3))"),  # transposed
+    ({**FITS, "layer2.weights": np.ones((1, 1))}, "layer2.weights (None, (1, 1))"),  # an extra layer
+    ({name: array for name, array in FITS.items() if "1" not in name}, "layer1.weights ((5, 1), None)"),
+    ({name.replace("layer", "l"): array for name, array in FITS.items()}, "l0.biases (None, (5,))"),
+    ({}, "layer0.weights ((3, 5), None)"),
+    ({**FITS, "layer1.weights": np.full((5, 1), np.nan)}, "expected finite numbers, got 5 NaN"),
+    ({**FITS, "layer1.biases": np.array([1e300])}, "expected finite numbers, got 1 NaN"),  # infinite as a float32
+    ({**FITS, "layer1.biases": np.array([1])}, "floating-point numbers in layer1.biases, got int"),
+    ({**FITS, "layer1.biases": np.array(["a"])}, "floating-point numbers in layer1.biases, got <U1"),
+    ({**FITS, "layer1.biases": np.array([1.0], dtype=object)}, "npz archive of plain arrays"),
 ])
-def test_loading_parameters_that_do_not_fit_raises_and_changes_nothing(tmp_path, name):
-    arrays, message = other_file(name)
-    model = network((3, 5, 1))
+def test_loading_parameters_that_do_not_fit_raises_and_changes_nothing(tmp_path, arrays, message):
+    model = network((3, 5, 1), dtype=np.float32)
     before = model.parameters.tobytes()
     np.savez(tmp_path / "other.npz", **arrays)
-    with pytest.raises(ValueError, match=re.escape(message)) as raised:
+    with pytest.raises(ValueError, match=rf"other\.npz.*{re.escape(message)}"):
         model.load_from(tmp_path / "other.npz")
-    assert "other.npz" in str(raised.value)
     assert model.parameters.tobytes() == before
 
 
@@ -590,28 +486,3 @@ def test_loading_a_damaged_or_foreign_file_raises_and_changes_nothing(tmp_path, 
     with pytest.raises(ValueError, match=r"broken\.npz: expected"):
         model.load_from(path)
     assert model.parameters.tobytes() == before
-
-
-def test_loading_values_too_large_for_the_models_dtype_raises_and_changes_nothing(tmp_path):
-    """1e300 is a finite float64, but infinite as a float32."""
-    model, large = network(dtype=np.float32), network()
-    large.parameters[0] = 1e300
-    before = model.parameters.tobytes()
-    with np.errstate(over="ignore"), pytest.raises(ValueError, match="layer0.weights"):
-        model.load_from(large.save_to(tmp_path / "large"))
-    assert model.parameters.tobytes() == before
-
-
-@pytest.mark.parametrize("name, found", [("absent", "nothing"), ("folder.npz", "a folder")])
-def test_loading_a_missing_file_says_where_it_looked(tmp_path, name, found):
-    (tmp_path / "folder.npz").mkdir()
-    with pytest.raises(FileNotFoundError, match=rf"{name[:6]}.*\.npz: expected a file, found {found} there"):
-        network().load_from(tmp_path / name)
-
-
-def test_gradients_written_by_hand_are_added_to():
-    (x, y), model = samples(), network()
-    expected = gradients_of(model, x, y)
-    model.gradients[...] = 5
-    model.train(x, y)
-    np.testing.assert_allclose(model.gradients, expected + 5)
