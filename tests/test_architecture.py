@@ -40,7 +40,7 @@ ARROWS = {  # room -> the rooms that it may import from, besides itself
     "__main__": "files datasets runs execution profiles submission",
 }
 LIBRARIES = {  # library -> the rooms that may use it
-    "matplotlib": "plots", "imageio": "plots", "PIL": "datasets plots", "wandb": "wandb_log", "joblib": "runs",
+    "matplotlib": "plots", "PIL": "datasets plots", "wandb": "wandb_log", "joblib": "runs",
     "threadpoolctl": "runs notebook", "IPython": "notebook", "nbformat": "__main__", "nbclient": "__main__",
     "jupyter_client": "__main__", "sklearn": "datasets baselines experiments", "scipy": "features experiments", "torch": "",
     "pickle": ""}

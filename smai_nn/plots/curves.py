@@ -1,6 +1,7 @@
 """Curves over training: loss and accuracy against samples seen, early stopping."""
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from smai_nn.plots.style import BLUE, GREEN, RED, SERIES, describe, new_figure, plain_log_scale
 
@@ -16,12 +17,13 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     accumulations compare. The vertical axis ends at half the least epoch mean: now and then a small batch of easy
     samples lies far below.
     """
-    figure, axes = new_figure(width=7.5, height=3.6, margins=(0.7, 0.5, 0.2, 0.3))
+    figure, axes = new_figure(width=6.8, height=3.1, margins=(0.7, 0.5, 0.2, 0.3))
     panel = axes[0, 0]
     for colour, (label, history) in zip(SERIES, histories.items()):
         panel.fill_between(*_columns(history.iteration_samples, history.iteration_loss), color=colour, alpha=0.2,
                            linewidth=0.6, antialiased=False)  # a third of the bytes
         panel.plot(history.epoch_samples, history.epoch_loss, color=colour, linewidth=1.8, label=label)
+    panel.xaxis.set_major_locator(MaxNLocator(4))
     plain_log_scale(panel.yaxis)
     means = [mean for history in histories.values() for mean in history.epoch_loss if mean > 0]
     if means:

@@ -27,7 +27,7 @@ def plot_picture_and_mask(image, mask, countries):
 
 def plot_map_prediction(truth, predicted, countries, title):
     """Show truth, prediction and errors over the truth side by side; both maps are 0-1 (height, width)."""
-    figure, axes = new_figure(1, 3, width=3.2, height=3.9, margins=(0.45, 1.0, 0.08, 0.3))
+    figure, axes = new_figure(1, 3, width=3.0, height=3.6, margins=(0.45, 0.9, 0.05, 0.25))
     axes[0, 0].imshow(truth, cmap=COUNTRY_MAP, vmin=0, vmax=1)
     describe(axes[0, 0], "Ground truth", COLUMN, ROW)
     _draw_prediction(axes[0, 1], truth, predicted, title)
