@@ -38,6 +38,7 @@ from smai_nn.submission import publish
 NOTEBOOK = ROOT / "assignment3.ipynb"
 HEADING = re.compile(r"^#{1,6}\s+(\d+(?:\.\d+)*)\.?\s+(.+)$", re.MULTILINE)
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 PATIENCE = 8  # seconds that an interrupted notebook has to end by itself
 
 
@@ -54,12 +55,10 @@ class Screen:
             stream.reconfigure(errors="replace")
 
     def write(self, text):
-        """Write and flush, or do without from now on."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # no reader, closed, none
+        """Write what can be written."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # no reader, closed, none at all
             self.stream.write(text)
             self.stream.flush()
-            return
-        self.stream = None
 
     def flush(self):
         """Do nothing: all is flushed."""
@@ -113,31 +112,29 @@ def execute(notebook, destination, environment):
     Raises Stopped, with the signal's number, once the notebook has ended; OSError if the copy cannot be written.
     """
     names, cell_sections = sections_of(notebook)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    bar = tqdm(total=sum(cell.cell_type == "code" for cell in notebook.cells), file=sys.stdout, ncols=100,
-               bar_format="{n_fmt}/{total_fmt} cells [{elapsed}] {desc}")
-    group = []  # of the kernel's processes
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:
+        cell.update(outputs=[], execution_count=None)
+    bar = tqdm(total=len(code), file=sys.stdout, ncols=100, bar_format="{n_fmt}/{total_fmt} cells [{elapsed}] {desc}")
+    groups = set()  # of the kernel's processes
 
     def on_start(cell, cell_index):
-        group[:] = [client.km.provisioner.pgid]
+        groups.add(client.km.provisioner.pgid)
         own = cell_sections[cell_index]
         bar.set_description_str(f"{own} {names[own]}" if own else "set-up")
 
     def on_done(cell, cell_index):
         bar.update(cell.cell_type == "code")
 
-    client = NotebookClient(notebook, timeout=None, kernel_manager_class=OwnPython, coalesce_streams=True,
-                            record_timing=False, resources={"metadata": {"path": str(ROOT)}},
-                            extra_arguments=["--log-level=ERROR"],  # its warnings are not about the notebook
-                            on_cell_start=on_start, on_cell_complete=on_done)
-
     def stop(number, frame):
         for other in SIGNALS:
             signal.signal(other, signal.SIG_IGN)
         raise Stopped(number)
 
+    client = NotebookClient(notebook, timeout=None, kernel_manager_class=OwnPython, coalesce_streams=True,
+                            record_timing=False, resources={"metadata": {"path": str(ROOT)}},
+                            extra_arguments=["--log-level=ERROR"],  # its warnings are not about the notebook
+                            on_cell_start=on_start, on_cell_complete=on_done)
     before = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
         with ThreadPoolExecutor(1) as thread:  # nbclient's own answer to Ctrl-C would kill the kernel in mid-sentence
@@ -151,9 +148,9 @@ def execute(notebook, destination, environment):
         error = running.exception()
         return error and (str(error) or repr(error))
     finally:
-        if group and hasattr(os, "killpg"):
-            with contextlib.suppress(OSError):  # which is as it should be: none is left
-                os.killpg(group[0], signal.SIGKILL)
+        for group in groups if hasattr(os, "killpg") else ():
+            with contextlib.suppress(OSError, TypeError):  # as it should be: none is left
+                os.killpg(group, KILL)
         save_text(destination, nbformat.writes(notebook) + "\n")
         bar.close()
         for number, handler in before.items():
@@ -166,8 +163,7 @@ def _end(client, running):
     while not running.done():
         if client.km is not None and client.km.has_kernel:  # one that is just starting may miss it
             late = time.monotonic() > deadline
-            kill = getattr(signal, "SIGKILL", signal.SIGTERM)
-            asyncio.run(client.km.signal_kernel(kill) if late else client.km.interrupt_kernel())
+            asyncio.run(client.km.signal_kernel(KILL) if late else client.km.interrupt_kernel())
         wait([running], timeout=3)
 
 
@@ -179,12 +175,11 @@ def find_execution(given, profile, section):
     for path in [Path(given)] if given else sorted(runs_root().glob("*"), reverse=True):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             about = load_json(path / "execution.json")
-            found = about["profile"], about["section"]
-            if given or (about["status"] != "completed" and found == (profile, section)):
-                return path.absolute(), *found
-    raise ValueError(f"--resume: expected {'the folder of an execution' if given else 'an unfinished execution'} with "
-                     f"an execution.json in it, found none {f'in {given}' if given else f'of {profile} in {runs_root()}'}; "
-                     "start one without --resume")
+            if given or (about["profile"], about["section"]) == (profile, section) and about["status"] != "completed":
+                return path.absolute(), about["profile"], about["section"]
+    raise ValueError(f"--resume: expected an execution in {given}, with its execution.json, found none" if given else
+                     f"--resume: expected an unfinished execution of {profile} in {runs_root()}, found none; start one "
+                     "without --resume")
 
 
 def read_options(arguments):
@@ -194,35 +189,29 @@ def read_options(arguments):
                         help="full: all grids and seeds (default); quick: a look in a minute or two")
     parser.add_argument("--section", metavar="N", help="the set-up cell and this section alone, e.g. 1.3")
     parser.add_argument("--list", action="store_true", help="list the sections and end")
-    parser.add_argument("--resume", nargs="?", const="", metavar="FOLDER", help="go on with an execution that was "
-                        "interrupted or killed: this one, or the newest of the profile")
-    parser.add_argument("--replay", action="store_true", help="train nothing: show the committed runs again")
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--resume", nargs="?", const="", metavar="FOLDER", help="go on with an execution that was "
+                       "interrupted or killed: this one, or the newest of the profile")
+    modes.add_argument("--replay", action="store_true", help="train nothing: show the committed runs again")
     parser.add_argument("--in-place", action="store_true",
                         help="also replace assignment3.ipynb by the executed copy, and runs/submission/ by its runs")
     options = parser.parse_args(arguments)
     try:
         options.profile = options.profile or current_profile().name
-        options.mode = "replay" if options.replay else "train" if options.resume is None else "resume"
-        if options.mode == "train":
-            options.mode = run_mode()
-        if options.replay and options.resume is not None:
-            raise ValueError("--replay: expected it without --resume, which trains what is missing")
-        options.folder = None
+        options.mode = "replay" if options.replay else run_mode() if options.resume is None else "resume"
         if options.mode == "resume":
             options.folder, options.profile, options.section = find_execution(options.resume, options.profile,
                                                                               options.section)
-        if options.in_place and (options.section or options.mode == "replay" or options.profile != "full"):
-            raise ValueError("--in-place: expected the whole notebook in the profile full, trained, since it replaces what "
-                             f"is committed; got section {options.section}, profile {options.profile}, {options.mode}")
-        try:
-            notebook = nbformat.read(NOTEBOOK, as_version=4)
-        except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-            raise ValueError(f"{NOTEBOOK.name}: expected the notebook beside smai_nn/, could not read it ({error})")
+        asked = [options.profile, options.mode, *filter(None, [options.section])]
+        if options.in_place and asked not in (["full", "train"], ["full", "resume"]):
+            raise ValueError("--in-place: expected the whole notebook, trained in full, since it replaces what is "
+                             f"committed; got {', '.join(asked)}")
+        notebook = nbformat.read(NOTEBOOK, as_version=4)
         if options.section:
             notebook = select(notebook, options.section)
-        if not options.folder and not options.list:
+        if options.mode != "resume" and not options.list:
             options.folder = RunFolder.create("-".join(filter(None, (options.profile, options.section)))).path
-    except ValueError as error:
+    except (ValueError, OSError, nbformat.ValidationError) as error:  # ValueError also: the notebook is none
         parser.error(str(error))
     return options, notebook
 
@@ -232,35 +221,33 @@ def main(arguments=None):
     sys.stdout = Screen(sys.stdout)
     options, notebook = read_options(arguments)
     if options.list:
-        for number, title in sections_of(notebook)[0].items():
-            print(f"{number:8}{title}")
+        print("\n".join(f"{number:8}{title}" for number, title in sections_of(notebook)[0].items()))
         return 0
-    folder, started = options.folder, time.perf_counter()
-    copy = folder / NOTEBOOK.name
+    started, copy = time.perf_counter(), options.folder / NOTEBOOK.name
     shown = copy.relative_to(ROOT).as_posix() if copy.is_relative_to(ROOT) else str(copy)
 
     def note(status):
-        save_json(folder / "execution.json", {"profile": options.profile, "section": options.section,
-                                              "mode": options.mode, "status": status})
+        save_json(options.folder / "execution.json", {"profile": options.profile, "section": options.section,
+                                                      "mode": options.mode, "status": status})
 
-    status, code, message = "failed", 1, ""
+    status, code, message = "failed", 1, None
     try:
         note("running")
         print(f"Profile {options.profile}, {options.mode}; everything goes to {Path(shown).parent.as_posix()}/")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
             # The user's own start-up files have no part in this; what killed processes leave is removed at the end.
-            own = {"SMAI_PROFILE": options.profile, "SMAI_RUN": options.mode, "SMAI_RUNS": str(folder),
+            own = {"SMAI_PROFILE": options.profile, "SMAI_RUN": options.mode, "SMAI_RUNS": str(options.folder),
                    "IPYTHONDIR": scratch, "PYTHONSTARTUP": "", "TMPDIR": scratch, "TEMP": scratch}
             error = execute(notebook, copy, os.environ | own)
         message = f"Failed; the copy with the error is {shown}\n\n{error}"
         if not error:
             status, code, message = "completed", 0, f"Done: {shown}"
             if options.in_place:
-                size = publish(folder, lambda: save_text(NOTEBOOK, nbformat.writes(notebook) + "\n"))
+                size = publish(options.folder, lambda: save_text(NOTEBOOK, nbformat.writes(notebook) + "\n"))
                 message += f"\n{NOTEBOOK.name} and the committed runs, {size / 1e6:.1f} MB, are replaced"
     except Stopped as stopped:
         status, code, message = "interrupted", 128 + stopped.args[0], f"Interrupted; what ran so far is in {shown}"
-        mark_interrupted(folder)
+        mark_interrupted(options.folder)
     except (OSError, ValueError) as error:
         code, message = 1, f"{shown}: could not be written or published ({error})"
     with contextlib.suppress(OSError):

@@ -96,11 +96,11 @@ def test_a_section_keeps_set_up_and_what_is_below_it():
     ([], {"SMAI_RUNS": __file__}, "set SMAI_RUNS to such a folder"),
     ([], {"SMAI_RUNS": "/proc/nothing"}, "set SMAI_RUNS to such a folder"),
     (["--resume"], {}, "expected an unfinished execution"),
-    (["--resume", "nowhere"], {}, "expected the folder of an execution"),
-    (["--resume", "--replay"], {}, "expected it without --resume"),
-    (["--in-place", "--profile", "quick"], {}, "profile quick"),
-    (["--in-place", "--section", "1"], {}, "section 1"),
-    (["--in-place", "--replay"], {}, "replay")])
+    (["--resume", "nowhere"], {}, "expected an execution in nowhere"),
+    (["--resume", "--replay"], {}, "not allowed with argument"),
+    (["--in-place", "--profile", "quick"], {}, "got quick, train"),
+    (["--in-place", "--section", "1"], {}, "got full, train, 1"),
+    (["--in-place", "--replay"], {}, "got full, replay")])
 def test_what_cannot_be_carried_out_is_a_usage_error(arguments, variables, why, notebook, monkeypatch, capsys):
     notebook("# 1 One")
     for name, value in variables.items():
