@@ -1,8 +1,8 @@
 """Runs the notebook headless, whole or one section: `python -m smai_nn --help`.
 
-The executed copy and all runs go into a new folder under runs/, or into the one that is gone on with. Exit status: 0 all
-cells ran, 1 a cell failed (its error is shown) or the copy could not be written, 2 wrong options, 130 Ctrl-C, 128 and
-the signal's number for another signal.
+The executed copy and all runs go into a new folder under runs/, or into the one that is gone on with. Exit status:
+0 all cells ran, 1 a cell failed (its error is shown) or the copy could not be written, 2 wrong options, 128 and the
+signal's number for Ctrl-C (130) and other signals.
 """
 
 import sys
@@ -10,6 +10,7 @@ from pathlib import Path
 
 if not __package__:  # started as `python smai_nn/__main__.py`: modules are looked for beside the package, not in it
     sys.path[0] = str(Path(__file__).resolve().parents[1])
+    import smai_nn  # noqa: F401  (which refuses a Python that is too old)
 
 import argparse
 import asyncio
@@ -21,7 +22,6 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 
-import smai_nn  # noqa: F401  (first of all: it refuses a Python that is too old)
 import nbformat
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec

@@ -199,7 +199,7 @@ def _misfit(experiment, folder, version, settings, unfinished):
 
 
 def _nearest(experiment, text):
-    """Return, for an error's text, what is different in the folder of this experiment that comes nearest to a setting."""
+    """Return, for an error, what is different in the folder of this experiment that comes nearest to a setting."""
     setting, found = json.loads(text), []
     for (name, other), (folder, _) in _folders.items():
         if name == experiment.name and isinstance(setting, dict):

@@ -292,7 +292,7 @@ def run_sweep(function, settings, *, workers=-1, description="runs", progress=Tr
                 worker.kill()
                 worker.join()
             mark_interrupted(runs_root(), known)
-            raise KeyboardInterrupt from None  # also where joblib, interrupted at a bad moment, has raised something else
+            raise KeyboardInterrupt from None  # where joblib was interrupted at a bad moment, it raises something else
 
 
 def unfinished_folders(root, known=()):

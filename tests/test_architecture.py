@@ -42,8 +42,8 @@ ARROWS = {  # room -> the rooms that it may import from, besides itself
 LIBRARIES = {  # library -> the rooms that may use it
     "matplotlib": "plots", "PIL": "datasets plots", "wandb": "wandb_log", "joblib": "runs",
     "threadpoolctl": "runs notebook", "IPython": "notebook", "nbformat": "__main__", "nbclient": "__main__",
-    "jupyter_client": "__main__", "sklearn": "datasets baselines experiments", "scipy": "features experiments", "torch": "",
-    "pickle": ""}
+    "jupyter_client": "__main__", "sklearn": "datasets baselines experiments", "scipy": "metrics experiments",
+    "torch": "", "pickle": ""}
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "IPython": "ipython"}  # where the name is another one
 NOT_IMPORTED = {"ipykernel", "pytest-xdist"}  # which the runner starts, and pytest loads
 
@@ -78,7 +78,8 @@ def test_every_arrow_points_up():
 
 
 @pytest.mark.parametrize("room, other, form", [
-    ("plots", "experiments", r"(?!run_|read_)\w+"), ("plots", "datasets", "[A-Z_]+"), ("profiles", "experiments", r"\w+Setting")])
+    ("plots", "experiments", r"(?!run_|read_)\w+"), ("plots", "datasets", "[A-Z_]+"),
+    ("profiles", "experiments", r"\w+Setting")])
 def test_plots_run_nothing_and_profiles_take_only_settings(room, other, form):
     for path in (p for p in MODULES if room_of(p) == room):
         for name in imports_of(path.read_text()):

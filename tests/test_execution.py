@@ -14,8 +14,9 @@ import distributed
 import joblib
 import numpy as np
 import pytest
+import tiny
 from joblib.externals.loky import get_reusable_executor
-from tiny import TINY, TINY_STUDY, TinySetting, blas_threads, fail_at_three, grow, overflow, run_tiny, sleep_through, train
+from tiny import TINY, TINY_STUDY, TinySetting, run_tiny
 
 from smai_nn import execution, runs
 from smai_nn.execution import MissingRunError, begin_execution, run_experiment, run_experiments, run_mode, run_study
@@ -52,14 +53,14 @@ def statuses():
 # Sweeps
 
 def test_results_are_bit_identical_for_any_number_of_workers():
-    alone, together = (run_sweep(train, range(4), workers=n, progress=False) for n in (1, 2))
+    alone, together = (run_sweep(tiny.train, range(4), workers=n, progress=False) for n in (1, 2))
     assert np.array_equal(alone, together)
     assert len({parameters.tobytes() for parameters in alone}) == 4
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_run_has_one_blas_thread(workers):
-    assert run_sweep(blas_threads, range(3), workers=workers, progress=False) == [1, 1, 1]
+    assert run_sweep(tiny.blas_threads, range(3), workers=workers, progress=False) == [1, 1, 1]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -76,38 +77,38 @@ def test_a_run_has_the_callers_variables_of_this_moment(workers, monkeypatch):
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_what_numpys_errors_were_set_to_does_not_matter():
     with np.errstate(all="raise"):
-        assert run_sweep(overflow, [0], workers=1, progress=False) == [np.inf]
+        assert run_sweep(tiny.overflow, [0], workers=1, progress=False) == [np.inf]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failing_run_says_which_settings_it_had(workers):
     with pytest.raises(ValueError, match="three") as caught:
-        run_sweep(fail_at_three, [1, 3], workers=workers, progress=False)
+        run_sweep(tiny.fail_at_three, [1, 3], workers=workers, progress=False)
     assert "settings 3" in "".join(getattr(caught.value, "__notes__", [])) + str(caught.value.__cause__)
 
 
 def test_results_come_in_the_order_of_the_settings_with_one_progress_bar(capsys):
-    assert run_sweep(fail_at_three, [5, 1, 4], workers=2, description="tries") == [5, 1, 4]
+    assert run_sweep(tiny.fail_at_three, [5, 1, 4], workers=2, description="tries") == [5, 1, 4]
     assert "tries: 100%" in capsys.readouterr().out
 
 
 def test_no_settings_are_refused():
     with pytest.raises(ValueError, match="at least one setting"):
-        run_sweep(fail_at_three, [])
+        run_sweep(tiny.fail_at_three, [])
 
 
 def test_the_same_call_runs_on_a_dask_cluster():
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         with distributed.Client(cluster), joblib.parallel_config(backend="dask"):
-            on_cluster = run_sweep(train, range(2), progress=False)
-    assert np.array_equal(on_cluster, run_sweep(train, range(2), workers=1, progress=False))
+            on_cluster = run_sweep(tiny.train, range(2), progress=False)
+    assert np.array_equal(on_cluster, run_sweep(tiny.train, range(2), workers=1, progress=False))
 
 
 def test_workers_that_keep_data_sets_lose_nothing_and_raise_no_warning():
     get_reusable_executor().shutdown(wait=True)
     with warnings.catch_warnings(record=True) as shown:
         warnings.simplefilter("always")
-        assert run_sweep(grow, range(8), workers=2, progress=False) == list(range(8))
+        assert run_sweep(tiny.grow, range(8), workers=2, progress=False) == list(range(8))
     get_reusable_executor().shutdown(wait=True)
     assert [str(warning.message) for warning in shown] == []
 
@@ -147,7 +148,7 @@ def test_a_run_that_does_not_stop_is_killed_and_its_folder_marked(monkeypatch):
     monkeypatch.setattr(runs, "PATIENCE", 0.3)
     interrupt_when(begun(2, "stubborn"))
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(sleep_through, range(2), workers=2, progress=False)
+        run_sweep(tiny.sleep_through, range(2), workers=2, progress=False)
     assert multiprocessing.active_children() == [] and statuses() == {"stubborn": "interrupted"}
 
 

@@ -15,6 +15,7 @@ from smai_nn import __main__ as runner
 from smai_nn import submission
 from smai_nn.__main__ import find_execution, main, sections_of, select
 from smai_nn.files import load_json, save_json
+from smai_nn.notebook import _relative
 from smai_nn.runs import RunFolder, runs_root
 from smai_nn.submission import publish
 
@@ -114,7 +115,7 @@ def test_what_cannot_be_carried_out_is_a_usage_error(arguments, variables, why, 
 def test_a_failing_cell_is_shown_and_the_copy_holds_only_what_ran(notebook, monkeypatch, capsys, tmp_path):
     (tmp_path / "startup.py").write_text("print('start-up')\nimport numpy; numpy.seterr(all='raise')")
     monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "startup.py"))
-    notebook("import sys, os; print(sys.executable, os.environ['SMAI_PROFILE'])", "# 7 Broken", "1 / 0", "print('after')")
+    notebook("import os, sys; print(sys.executable, os.environ['SMAI_PROFILE'])", "# 7 Broken", "1 / 0", "print(2)")
     monkeypatch.setenv("SMAI_PROFILE", " quick ")
     assert main([]) == 1
     shown = capsys.readouterr().out
@@ -199,6 +200,17 @@ def test_the_file_itself_can_be_started_from_anywhere(tmp_path):
     done = subprocess.run([sys.executable, str(ROOT / "smai_nn" / "__main__.py"), "--list"], cwd=tmp_path, text=True,
                           capture_output=True)
     assert done.returncode == 0 and "1.1 " in done.stdout
+
+
+def test_pytest_finds_the_package_from_anywhere(tmp_path):
+    command = [sys.executable, "-P", "-m", "pytest", "-n0", str(ROOT / "tests" / "test_losses.py")]  # as `pytest` does
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_sources_are_named_alike_from_a_symlinked_checkout(tmp_path):
+    (tmp_path / "link").symlink_to(ROOT, target_is_directory=True)
+    assert _relative(tmp_path / "link" / "smai_nn" / "linear.py") == "smai_nn/linear.py"
 
 
 def test_an_older_python_is_told_so_before_anything_is_imported(monkeypatch):
