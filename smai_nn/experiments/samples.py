@@ -27,6 +27,7 @@ GRADIENT = ("sgd", "adam")
 RANDOM, CHOICE = "least squares, random order", "least squares, own choice"
 VARIED = ("learning_rate", "batch_size", "grad_accumulation_steps", "slope", "noise_ratio")  # to choose a setting
 EVERY = 500  # samples between two looks of a gradient method, once it is past those after every update
+BLOCK = 50  # samples that the history of a filter, which sees no pixel twice, counts as an epoch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,8 +234,10 @@ def learn(setting, dataset, progress=False):
     samples = list(range(1, count + 1))
     weights = knowledge.weights(settling(samples, accuracies, setting.target)[1] or count)
     model.layers[1].weights, model.layers[1].biases = weights[:-1, None], 0.5 + weights[-1:]
-    seconds = time.perf_counter() - start
-    history = History(count, 1, losses, [float(np.mean(losses))], accuracies[-1:], [seconds], count, seconds, "all samples seen")
+    seconds, blocks = time.perf_counter() - start, count // BLOCK
+    means = np.reshape(losses[:blocks * BLOCK], (blocks, BLOCK)).mean(axis=1).tolist()
+    history = History(BLOCK, 1, losses, means, accuracies[BLOCK - 1::BLOCK], [seconds * BLOCK / count] * blocks, count, seconds,
+                      "all samples seen", f"{setting.seed}")
     return model, samples, accuracies, knowledge.pixels, history
 
 

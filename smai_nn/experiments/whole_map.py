@@ -23,9 +23,9 @@ class WholeMapSetting:
 
     hidden: tuple = (16, 16, 16)
     slope: float = 8.0  # length of the first layer's weight vectors at the start
-    learning_rate: float = 0.03  # of Adam, falling to 0 along a cosine
+    learning_rate: float = 0.01  # of Adam, falling to 0 along a cosine
     batch_size: int = 1250
-    max_epochs: int = 12_000
+    max_epochs: int = 20_000
     seed: int = 0
 
     def __post_init__(self):

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from smai_nn.datasets.border import COUNTRIES
-from smai_nn.experiments.border import group
 from smai_nn.plots.curves import SAMPLES
 from smai_nn.plots.maps import COLUMN, COUNTRY_COLOURS, COUNTRY_MAP, ROW, country_patches
 from smai_nn.plots.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY, describe, new_figure, plain_log_scale, share_legend
@@ -18,7 +17,7 @@ def plot_sample_curves(runs):
     """Show accuracy against samples of all methods: the median over seeds, and a band from least to greatest."""
     figure, axes = new_figure(width=8.5, height=4.2)
     panel, truth = axes[0, 0], runs[0].truth
-    for colour, (method, own) in zip(COLOURS, group(runs, "method").items()):
+    for colour, (method, own) in zip(COLOURS, _by_method(runs).items()):
         looks = min((r.samples for r in own), key=len)  # of an interrupted or longer run no more than all have
         accuracies = np.stack([r.accuracies[:len(looks)] for r in own])
         panel.plot(looks, np.median(accuracies, axis=0), color=colour, linewidth=1.6, label=f"{method} ({len(own)} seeds)")
@@ -37,7 +36,7 @@ def plot_sample_curves(runs):
 
 def plot_settling(runs):
     """Show, a point a seed, when the target is first reached and from when on it is reached for good."""
-    methods = group(runs, "method")
+    methods = _by_method(runs)
     figure, axes = new_figure(width=8.5, height=1.3 + 0.45 * len(methods))
     panel = axes[0, 0]
     kinds = (("first reached", "first", "o", SKY, 0.15), ("for good", "settled", "s", BLUE, -0.15))
@@ -77,3 +76,8 @@ def plot_asked(runs):
     dot = Line2D([], [], linestyle="none", marker="o", markerfacecolor="white", markeredgecolor=BLACK, label="pixel seen, by label")
     share_legend(figure, [*country_patches(COUNTRIES, alpha=0.45), dot], columns=3)
     return figure
+
+
+def _by_method(runs):
+    """Return a dict method -> its runs, in the order of the runs."""
+    return {method: [r for r in runs if r.setting.method == method] for method in dict.fromkeys(r.setting.method for r in runs)}
