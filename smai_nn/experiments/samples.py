@@ -1,9 +1,9 @@
 """Section 1.5, goal 2: the fewest training samples until 91% of all pixels are right for good.
 
-Four methods. SGD and Adam train all parameters of a usual network, 2-64-64-1. The other two are recursive least squares
-on the output layer of 2-1024-1, whose steep first layer stays as it was drawn: with the pixels in random order, and with
-pixels that it chooses itself. In: a SampleSetting. Out: a run folder with the accuracy on all pixels after every update
-and a checkpoint of the moment when the target was reached; the SampleResult that is read from it; facts.
+Four methods. SGD and Adam train all parameters of a usual network, 2-64-64-1. The other two are recursive least
+squares on the output layer of 2-1024-1, whose steep first layer stays as it was drawn: with the pixels in random order,
+and with pixels that it chooses itself. In: a SampleSetting. Out: a run folder with the accuracy on all pixels after
+every update and a checkpoint of the moment when the target was reached, and the SampleResult that is read from it.
 """
 
 import dataclasses
@@ -53,8 +53,8 @@ class SampleSetting:
         for name in ("slope", "noise_ratio"):
             require_number(getattr(self, name), name, 0, math.inf, low_open=True)
         if not self.uses_gradients and self.samples_per_update != 1:
-            raise ValueError(f"batch_size, grad_accumulation_steps: expected 1 for {self.method}, which learns from each "
-                             f"sample by itself, got {self.batch_size} and {self.grad_accumulation_steps}")
+            raise ValueError(f"batch_size, grad_accumulation_steps: expected 1 for {self.method}, which learns from "
+                             f"each sample by itself, got {self.batch_size} and {self.grad_accumulation_steps}")
         if math.isqrt(require_integer(self.width, "width", 1)) ** 2 != self.width:
             raise ValueError(f"width: expected a square number, for as many directions as places, got {self.width}")
 
@@ -112,7 +112,7 @@ class LeastSquaresFilter:
 
     Afterwards the mean is the prediction of the w that minimises the sum of (label - f)^2 over all samples so far plus
     r |w|^2, exactly, and the diagonal of C says how unsure each pixel still is. C itself, pixels x pixels, is not kept:
-    it is Phi Phi^T - V^T V, where V has one row c / sqrt(c_j + r) for each sample. `features` is Phi, (pixels, weights).
+    it is Phi Phi^T - V^T V, where V has one row c / sqrt(c_j + r) a sample. `features` is Phi, (pixels, weights).
     """
 
     def __init__(self, features, noise_ratio, most_samples):
@@ -218,7 +218,8 @@ def learn(setting, dataset, progress=False):
     model = sample_model(setting, initial_rng)
     if setting.uses_gradients:
         curve, epochs = SampleCurve(dataset, setting), math.ceil(setting.samples / len(dataset))
-        config = TrainConfig(setting.batch_size, setting.grad_accumulation_steps, epochs, patience=None, progress=progress)
+        config = TrainConfig(setting.batch_size, setting.grad_accumulation_steps, epochs, patience=None,
+                             progress=progress)
         history = Trainer(model, config, rng=order_rng, callbacks=[curve]).fit(dataset.inputs, dataset.targets)
         if curve.parameters is not None:
             model.parameters = curve.parameters
@@ -236,8 +237,8 @@ def learn(setting, dataset, progress=False):
     model.layers[1].weights, model.layers[1].biases = weights[:-1, None], 0.5 + weights[-1:]
     seconds, blocks = time.perf_counter() - start, count // BLOCK
     means = np.reshape(losses[:blocks * BLOCK], (blocks, BLOCK)).mean(axis=1).tolist()
-    history = History(BLOCK, 1, losses, means, accuracies[BLOCK - 1::BLOCK], [seconds * BLOCK / count] * blocks, count, seconds,
-                      "all samples seen", f"{setting.seed}")
+    history = History(BLOCK, 1, losses, means, accuracies[BLOCK - 1::BLOCK], [seconds * BLOCK / count] * blocks, count,
+                      seconds, "all samples seen", f"{setting.seed}")
     return model, samples, accuracies, knowledge.pixels, history
 
 
@@ -252,7 +253,8 @@ def run_samples(setting, progress=False):
         folder.save_arrays("curve", samples=np.array(samples, np.uint32), pixels=np.array(pixels, np.uint32),
                            correct=np.rint(np.array(accuracies) * len(dataset)).astype(np.uint32))
         folder.save_arrays("map", truth=dataset.mask, predicted=dataset.as_map(predicted).astype(np.uint8))
-        folder.finish(history, {"parameter_count": model.parameter_count, "correct_pixels": recount(folder.path, dataset)})
+        folder.finish(history, {"parameter_count": model.parameter_count,
+                                "correct_pixels": recount(folder.path, dataset)})
     return folder.path
 
 
@@ -310,14 +312,15 @@ TUNING = Study("samples-tuning", 1, tune, TuningResult, border_source)
 
 
 def tuning_settings(profile):
-    """Return the settings of the study that chooses each method's (see SampleProfile), all methods one after another."""
+    """Return the settings of the study that chooses each method's, from a SampleProfile."""
     settings = []
     for method, rates in (("sgd", profile.sgd_rates), ("adam", profile.adam_rates)):
         base = SampleSetting(method, samples=profile.tuning_samples, close_samples=0)
         settings += vary(base, profile.gradient_tuning_seeds, batch_size=profile.batch_sizes,
                          grad_accumulation_steps=profile.accumulations, learning_rate=rates)
     for method in (RANDOM, CHOICE):
-        settings += vary(SampleSetting(method), profile.tuning_seeds, slope=profile.slopes, noise_ratio=profile.noise_ratios)
+        settings += vary(SampleSetting(method), profile.tuning_seeds, slope=profile.slopes,
+                         noise_ratio=profile.noise_ratios)
     return settings
 
 

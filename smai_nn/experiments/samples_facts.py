@@ -34,16 +34,17 @@ def sample_table(runs):
 
 
 def seed_table(runs):
-    """Return a row for each seed of the two filters: samples until the target is reached for good, checkpoint's pixels."""
+    """Return a row for each seed of least squares: samples until 91% for good, and the checkpoint's right pixels."""
     return [{"seed": seed, **{f"{r.setting.method}": f"{r.settled or 'never'}, checkpoint {r.correct} px" for r in own}}
             for seed, own in group([r for r in runs if not r.setting.uses_gradients], "seed").items()]
 
 
 def tuning_table(tuned, learner):
-    """Return a table of the tuning of "sgd" or "adam", mean accuracies; or of "least squares", mean samples until for good."""
+    """Return the tuning of "sgd" or "adam", mean accuracies, or "least squares", mean samples until 91% for good."""
     runs = group(tuned, "learner")[learner]
     if learner in GRADIENT:
-        return pivot(runs, ("batch_size", "grad_accumulation_steps"), "learning_rate", lambda own: f"{_mean_accuracy(own):.1%}")
+        return pivot(runs, ("batch_size", "grad_accumulation_steps"), "learning_rate",
+                     lambda own: f"{_mean_accuracy(own):.1%}")
     return pivot(runs, ("slope",), "noise_ratio", lambda own: " / ".join(
         f"{np.mean([r.score for r in each]):.0f}" for each in group(own, "method").values()))
 
@@ -61,7 +62,9 @@ def edges(tuned, setting):
 def tuning_facts(tuned):
     """Return the facts of the choice of settings; a window is how many samples an update uses."""
     chosen, methods = chosen_settings(tuned), group(tuned, "method")
-    facts = {"challenge.tuning_runs": len(tuned), "challenge.tuning_edges": sum(len(edges(tuned, s)) for s in chosen.values())}
+    facts = {"challenge.tuning_runs": len(tuned), "challenge.filter_slope": chosen[RANDOM].slope,
+             "challenge.filter_noise_ratio": chosen[RANDOM].noise_ratio,
+             "challenge.tuning_edges": sum(len(edges(tuned, setting)) for setting in chosen.values())}
     for name in GRADIENT:
         setting, own = chosen[name], group(methods[name], *VARIED[:3])
         accuracies = {key: _mean_accuracy(runs) for key, runs in own.items()}
@@ -77,7 +80,7 @@ def tuning_facts(tuned):
     equal = group(methods["adam"], "learning_rate", "samples_per_update").values()
     facts["challenge.adam_equal_products"] = max(
         float(np.ptp([_mean_accuracy(runs) for runs in group(pair, "batch_size").values()])) for pair in equal)
-    return facts | {"challenge.filter_slope": chosen[RANDOM].slope, "challenge.filter_noise_ratio": chosen[RANDOM].noise_ratio}
+    return facts
 
 
 def samples_facts(runs):
@@ -90,7 +93,8 @@ def samples_facts(runs):
              "challenge.samples_least_recount": min(r.correct for r in (*random, *choice)),
              "challenge.border_share": float(np.mean(touches_other_country(truth))),
              "challenge.asked_at_border": float(np.median([_share_at_border(r) for r in choice]))}
-    for name, own in (("samples", random), ("samples_chosen", choice), ("sgd", methods["sgd"]), ("adam", methods["adam"])):
+    names = {"samples": random, "samples_chosen": choice, "sgd": methods["sgd"], "adam": methods["adam"]}
+    for name, own in names.items():
         ends = [_or_never(r, "settled") for r in own]
         facts |= {f"challenge.{name}_median": median_samples(own, "settled"),
                   f"challenge.{name}_first_crossing_median": median_samples(own, "first"),
@@ -111,7 +115,8 @@ def _or_never(run, name):
 
 def _spread(runs, name):
     values = [_or_never(r, name) for r in runs]
-    low, middle, high = (f"{v:,.0f}" if math.isfinite(v) else "never" for v in (min(values), np.median(values), max(values)))
+    low, middle, high = (f"{v:,.0f}" if math.isfinite(v) else "never"
+                         for v in (min(values), np.median(values), max(values)))
     return middle if low == high else f"{middle} ({low}–{high})"
 
 

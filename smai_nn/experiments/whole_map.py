@@ -114,7 +114,8 @@ def read_whole_map(folder):
     folder = RunFolder(folder)
     metrics, maps = folder.metrics(), folder.arrays("map")
     return WholeMapResult(restore_setting(WholeMapSetting, folder.settings()["setting"]), metrics["parameter_count"],
-                          maps["truth"], maps["predicted"], History.restore(folder.arrays("history"), metrics), folder.path)
+                          maps["truth"], maps["predicted"], History.restore(folder.arrays("history"), metrics),
+                          folder.path)
 
 
 WHOLE_MAP = Experiment("whole-map", 1, run_whole_map, read_whole_map, border_source)
@@ -126,7 +127,8 @@ def whole_map_table(runs):
              "parameters": own[0].parameter_count, "correct pixels by seed": ", ".join(str(r.correct) for r in own),
              "all right": f"{sum(r.is_complete for r in own)} of {len(own)}",
              "epochs by seed": ", ".join(f"{r.history.epochs:,}" for r in own),
-             "seconds by seed": ", ".join(f"{r.history.seconds:.0f}" for r in own)} for own in group(runs, "hidden").values()]
+             "seconds by seed": ", ".join(f"{r.history.seconds:.0f}" for r in own)}
+            for own in group(runs, "hidden").values()]
 
 
 def best_whole_map(runs):
@@ -135,7 +137,7 @@ def best_whole_map(runs):
 
 
 def whole_map_facts(runs):
-    """Return the facts of the best run: how small, how good, and when section 1.4's stopping rule would have ended it."""
+    """Return the facts of the best run, among them when section 1.4's stopping rule would have ended it."""
     best = best_whole_map(runs)
     history, rule = best.history, EarlyStopping(10, 0.01)
     stop = next((epoch for epoch, loss in enumerate(history.epoch_loss, 1) if rule.should_stop(loss)), history.epochs)

@@ -4,24 +4,27 @@ import math
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
 
 from smai_nn.datasets.border import COUNTRIES
 from smai_nn.plots.curves import SAMPLES
 from smai_nn.plots.maps import COLUMN, COUNTRY_COLOURS, COUNTRY_MAP, ROW, country_patches
-from smai_nn.plots.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY, describe, new_figure, plain_log_scale, share_legend
+from smai_nn.plots import style
+from smai_nn.plots.style import BLACK, BLUE, SKY, describe, new_figure, plain_log_scale, share_legend
 
-COLOURS = (ORANGE, RED, BLUE, GREEN)  # of the methods, in the order of their runs
+COLOURS = (style.ORANGE, style.RED, style.BLUE, style.GREEN)  # of the methods, in the order of their runs
 
 
 def plot_sample_curves(runs):
-    """Show accuracy against samples of all methods: the median over seeds, and a band from least to greatest."""
+    """Show accuracy against samples of all methods: the median over seeds, and a band that holds half of them."""
     figure, axes = new_figure(width=8.5, height=4.2)
     panel, truth = axes[0, 0], runs[0].truth
     for colour, (method, own) in zip(COLOURS, _by_method(runs).items()):
         looks = min((r.samples for r in own), key=len)  # of an interrupted or longer run no more than all have
         accuracies = np.stack([r.accuracies[:len(looks)] for r in own])
-        panel.plot(looks, np.median(accuracies, axis=0), color=colour, linewidth=1.6, label=f"{method} ({len(own)} seeds)")
-        panel.fill_between(looks, accuracies.min(axis=0), accuracies.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+        low, middle, high = np.percentile(accuracies, (25, 50, 75), axis=0)
+        panel.plot(looks, middle, color=colour, linewidth=1.6, label=f"{method} ({len(own)} seeds)")
+        panel.fill_between(looks, low, high, color=colour, alpha=0.2, linewidth=0)
     target, majority = runs[0].setting.target, max(truth.mean(), 1 - truth.mean())
     panel.axhline(target, color=BLACK, linestyle="--", linewidth=1, label=f"target, {target:.0%}")
     panel.axhline(majority, color=BLACK, linestyle=":", linewidth=1, label=f"majority class, {majority:.1%}")
@@ -29,8 +32,8 @@ def plot_sample_curves(runs):
     panel.set_xlim(left=10)
     panel.set_ylim(majority - 0.15, 1)
     panel.grid(alpha=0.25)
-    describe(panel, "Accuracy on all pixels: median over seeds, least to greatest; the accuracy axis does not start at 0",
-             SAMPLES, "accuracy", legend="below", columns=3)
+    title = "Accuracy on all pixels: median, and half of the seeds as a band; the accuracy axis does not start at 0"
+    describe(panel, title, SAMPLES, "accuracy", legend="below", columns=3)
     return figure
 
 
@@ -51,19 +54,20 @@ def plot_settling(runs):
                 panel.text(0.99, place + shift, f"{name.replace('settled', 'for good')}: {len(own) - len(values)} of "
                            f"{len(own)} never", ha="right", va="center", transform=panel.get_yaxis_transform())
     plain_log_scale(panel.xaxis, "{x:,.0f}")
-    panel.set_xlim(100, 10 * max(r.setting.samples for r in runs))  # room for what is never
+    panel.xaxis.set_major_locator(LogLocator())
+    panel.set_xlim(100, 40 * max(r.setting.samples for r in runs))  # room for what is never
     panel.set_ylim(len(methods) - 0.5, -0.5)
     panel.set_yticks(range(len(methods)), methods)
     panel.grid(alpha=0.25, axis="x")
     handles = [Line2D([], [], linestyle="none", marker=marker, color=colour, label=label)
                for label, _, marker, colour, _ in kinds] + [Line2D([], [], color=BLACK, linewidth=2, label="median")]
-    describe(panel, f"Samples until {runs[0].setting.target:.0%} of all pixels are right, a point a seed", SAMPLES, "method",
-             legend="below", handles=handles, columns=3)
+    title = f"Samples until {runs[0].setting.target:.0%} of all pixels are right, a point a seed"
+    describe(panel, title, SAMPLES, "method", legend="below", handles=handles, columns=3)
     return figure
 
 
 def plot_asked(runs):
-    """Show for some runs of least squares the pixels seen until the target was reached for good, on the predicted map."""
+    """Show for runs of least squares the pixels seen until the target was reached for good, on the predicted map."""
     figure, axes = new_figure(1, len(runs), width=4.6, height=4.6)
     for panel, run in zip(axes[0], runs):
         asked = run.pixels[:run.settled or len(run.pixels)]
@@ -73,11 +77,13 @@ def plot_asked(runs):
                       edgecolor=BLACK, linewidth=0.6)
         describe(panel, f"{run.setting.method}: {len(asked)} samples,\n{run.correct} of {run.truth.size} pixels right",
                  COLUMN, ROW)
-    dot = Line2D([], [], linestyle="none", marker="o", markerfacecolor="white", markeredgecolor=BLACK, label="pixel seen, by label")
+    dot = Line2D([], [], linestyle="none", marker="o", markerfacecolor="white", markeredgecolor=BLACK,
+                 label="pixel seen, by label")
     share_legend(figure, [*country_patches(COUNTRIES, alpha=0.45), dot], columns=3)
     return figure
 
 
 def _by_method(runs):
     """Return a dict method -> its runs, in the order of the runs."""
-    return {method: [r for r in runs if r.setting.method == method] for method in dict.fromkeys(r.setting.method for r in runs)}
+    methods = dict.fromkeys(r.setting.method for r in runs)
+    return {method: [r for r in runs if r.setting.method == method] for method in methods}
