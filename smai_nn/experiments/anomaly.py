@@ -110,21 +110,6 @@ def detection_scores(normal_errors, anomaly_errors, threshold):
             "base_rate": float(labels.mean()), "threshold": float(threshold)}
 
 
-def roc_points(normal_errors, anomaly_errors):
-    """Return (false positive rates, true positive rates) over all thresholds."""
-    from sklearn.metrics import roc_curve  # loaded late: it takes a second
-
-    return roc_curve(*labelled(normal_errors, anomaly_errors))[:2]
-
-
-def precision_recall_points(normal_errors, anomaly_errors):
-    """Return (recalls, precisions) over all thresholds."""
-    from sklearn.metrics import precision_recall_curve  # loaded late: it takes a second
-
-    precisions, recalls, _ = precision_recall_curve(*labelled(normal_errors, anomaly_errors))
-    return recalls, precisions
-
-
 def labelled(normal_errors, anomaly_errors):
     """Return (labels, errors): 0 for normal pictures and 1 for anomalies, and all errors, in one row each."""
     normal, anomalous = _errors(normal_errors, "normal_errors"), _errors(anomaly_errors, "anomaly_errors")

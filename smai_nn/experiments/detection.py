@@ -120,6 +120,18 @@ class DetectionResult:
         """Return the test's `detection_scores` at a threshold, by default the one that needs no anomalies."""
         return anomaly.detection_scores(*self.test_errors(everyone), self.threshold if threshold is None else threshold)
 
+    def roc(self):
+        """Return (false positive rates, true positive rates) on the test, over all thresholds."""
+        from sklearn.metrics import roc_curve  # loaded late: it takes a second
+
+        return roc_curve(*anomaly.labelled(*self.test_errors()))[:2]
+
+    def precision_recall(self):
+        """Return (recalls, precisions) on the test, over all thresholds."""
+        from sklearn.metrics import precision_recall_curve  # loaded late: it takes a second
+
+        return precision_recall_curve(*anomaly.labelled(*self.test_errors()))[1::-1]
+
 
 def load_pictures():
     """Return (Faces, name of the normal person): LFW if it is there, else the shipped digits, named "digit 0" to 9."""

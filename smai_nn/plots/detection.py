@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from smai_nn.experiments.anomaly import precision_recall_points, roc_points
 from smai_nn.plots.maps import COLUMN, ROW
 from smai_nn.plots.style import (
     BLACK,
@@ -95,7 +94,7 @@ def plot_roc(autoencoders, baselines):
     panel = axes[0, 0]
     for run, (colour, line) in [*zip(autoencoders, [(c, "-") for c in BOTTLENECKS]),
                                 *((run, BASELINES[run.setting.detector]) for run in baselines)]:
-        panel.plot(*roc_points(*run.test_errors()), line, color=colour, linewidth=1.6,
+        panel.plot(*run.roc(), line, color=colour, linewidth=1.6,
                    label=f"{run.setting.label}: AUC {run.scores()['auc']:.3f}")
         for name, (marker, _) in OPERATING_POINTS.items() if run in autoencoders else ():
             scores = run.scores(getattr(run, name))
@@ -113,7 +112,7 @@ def plot_precision_recall(best, colour, baselines):
     figure, axes = new_figure(width=7, height=4)
     panel, base_rate = axes[0, 0], best.scores()["base_rate"]
     for run, style in [(best, (colour, "-")), *((run, BASELINES[run.setting.detector]) for run in baselines)]:
-        panel.plot(*precision_recall_points(*run.test_errors()), style[1], color=style[0],
+        panel.plot(*run.precision_recall(), style[1], color=style[0],
                    label=f"{run.setting.label}: average precision {run.scores()['average_precision']:.4f}")
     for name, (marker, _) in OPERATING_POINTS.items():
         scores = best.scores(getattr(best, name))
