@@ -153,7 +153,7 @@ def results_and_references():
 def test_facts_by_hand():
     results, references = results_and_references()
     facts = detection_facts.detector_facts(results, references)
-    assert facts["detector.bottleneck"] == 4 and facts["lfw.seeds"] == 2
+    assert detection_facts.best_bottleneck(results) == 4 and facts["lfw.seeds"] == 2
     areas = [anomaly.auc([1, 2, 3, last], [2.5, 5, 6, 7, 8]) for last in (4.04, 5.04)]
     assert facts["lfw.auc_mean"] == pytest.approx(areas[0]) and facts["detector.seed_range"] == 0
     assert facts["lfw.pca_auc"] == pytest.approx(areas[1]) and facts["lfw.seeds_ahead_of_pca"] == 2

@@ -59,12 +59,11 @@ def detector_facts(results, references):
     prefix = "digits_for_lfw" if shown.normal == detection.STAND_IN else "lfw"
     facts = {f"{prefix}.{name}": value for name, value in facts.items()} | {
         f"detector.{name}": value for name, value in facts.items()}
-    for rank, areas, width in zip(("narrow", "middle", "wide"), own, widths):
-        explained = [r.figures["explained"] for r in of_kind(results, "PCA", width)]
-        facts |= {f"detector.auc_{rank}": float(areas.mean()), f"detector.explained_{rank}": float(np.mean(explained))}
     base_rate = scores[0]["base_rate"]
     return facts | {
-        "detector.bottleneck": best, "detector.least_gain_over_pca": float(np.min(auc - rival)),
+        "detector.explained_narrow": mean_explained(of_kind(results, "PCA", widths[0])),
+        "detector.explained_wide": mean_explained(of_kind(results, "PCA", widths[-1])),
+        "detector.least_gain_over_pca": float(np.min(auc - rival)),
         "detector.seed_range": float(np.ptp(auc)), "detector.bottleneck_range": float(np.ptp(np.mean(own, axis=1))),
         "detector.least_gain_wide": float(np.min(own[-1] - own[0])),
         "detector.mean_auc": float(areas_of(of_kind(results, "mean picture")).mean()),
@@ -72,7 +71,7 @@ def detector_facts(results, references):
         "detector.whole_pca_auc": whole["PCA"],
         "detector.everyone_auc": float(np.mean([r.scores(everyone=True)["auc"] for r in runs])),
         "detector.false_alarms": 1 - _mean(scores, "specificity"), "detector.tuned_recall": _mean(tuned, "recall"),
-        "detector.tuned_f1": _mean(tuned, "f1"), "detector.tuned_balanced_accuracy": _mean(tuned, "balanced_accuracy"),
+        "detector.tuned_balanced_accuracy": _mean(tuned, "balanced_accuracy"),
         "detector.tuned_false_alarms": 1 - _mean(tuned, "specificity"), "detector.base_rate": base_rate,
         "detector.everything_f1": 2 * base_rate / (1 + base_rate),
         "detector.train_error": float(np.mean([r.errors["train"].mean() for r in runs])),
@@ -80,8 +79,7 @@ def detector_facts(results, references):
         "detector.pca_validation_error": mean_validation_error(same),
         "detector.pca_recall": _mean([r.scores() for r in same], "recall"),
         "detector.tail": _tail(runs), "detector.pca_tail": _tail(same),
-        "detector.error_ratio": _error_ratio(runs),
-        "detector.pca_error_ratio": _error_ratio(same)}
+        "detector.error_ratio": _error_ratio(runs), "detector.pca_error_ratio": _error_ratio(same)}
 
 
 def _tail(results):
@@ -135,6 +133,11 @@ def areas_of(results):
 def mean_validation_error(results):
     """Return the mean over results of their validation errors."""
     return float(np.mean([r.validation_error for r in results]))
+
+
+def mean_explained(results):
+    """Return the share of the training pictures' variance that PCA's components explain, mean over results."""
+    return float(np.mean([r.figures["explained"] for r in results]))
 
 
 def _mean(scores, name):
