@@ -105,7 +105,7 @@ class ReconstructionSetting:
     def train_config(self, progress=False):
         """Return the TrainConfig of this run."""
         return TrainConfig(batch_size=self.batch_size, max_epochs=self.max_epochs, patience=self.patience,
-                           learning_rate_schedule=self.learning_rate_schedule, progress=progress)
+                           learning_rate_schedule=self.learning_rate_schedule, evaluate_every=0, progress=progress)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,11 +147,12 @@ class ReconstructionResult:
     def explained(self, above, up_to=np.inf):
         """Return the share of the target's energy that is explained at frequencies above < f <= up_to, cycles.
 
-        1 is all; 0 is what a blank picture explains; less than 0 is worse than that.
+        1 is all; 0 is what a blank picture explains; less than 0 is worse. None where the target has no energy.
         """
         frequencies = np.arange(len(self.target_energy))
         band = (frequencies > above) & (frequencies <= up_to)
-        return float(1 - self.error_energy[band].sum() / self.target_energy[band].sum())
+        energy = self.target_energy[band].sum()
+        return float(1 - self.error_energy[band].sum() / energy) if energy else None
 
     def pictures(self):
         """Return the pictures of all epochs, uint8 (epochs, height, width[, 3]), from the folder's frames.npz."""

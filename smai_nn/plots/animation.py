@@ -107,11 +107,13 @@ class _Panel:
 
 def _palette(frames, runs):
     """Return one palette for all frames, a Pillow image: the pictures' own colours, and some of the plot."""
-    pictures = np.hstack([rgb(run_pictures[epoch]) for _, _, run_pictures, _ in runs
-                          for epoch in np.unique(np.geomspace(1, len(frames), 6).astype(int)) - 1])
+    step = max(1, len(runs[0][2][0]) // 64)
+    epochs = np.unique(np.geomspace(1, len(frames), 6).astype(int)) - 1
+    pictures = np.hstack([rgb(run[2][epoch])[::step, ::step] for run in runs for epoch in epochs])
+    plot = frames[-1][-len(frames[-1]) // 3:]  # curves and legends
     colours = []
-    for sample, count in ((pictures, 256 - PLOT_COLOURS), (frames[-1][-frames[-1].shape[0] // 3:], PLOT_COLOURS)):
-        colours += Image.fromarray(np.ascontiguousarray(sample)).quantize(count, kmeans=2).getpalette()[:3 * count]
+    for sample, count in ((pictures, 256 - PLOT_COLOURS), (plot, PLOT_COLOURS)):
+        colours += Image.fromarray(np.ascontiguousarray(sample)).quantize(count).getpalette()[:3 * count]
     palette = Image.new("P", (1, 1))
     palette.putpalette(colours)
     return palette
