@@ -50,11 +50,3 @@ def spectrum(picture):
     radius = np.rint(np.hypot(half_cycles[:, None], half_cycles) / 2).astype(int)
     energy = np.bincount(radius.ravel(), weights=squares.ravel())
     return np.arange(len(energy)), energy
-
-
-def share_above(picture, frequency):
-    """Return the share of a picture's variance at more than `frequency` cycles per picture (see `spectrum`)."""
-    picture = np.asarray(picture, float)
-    frequencies, energy = spectrum(picture - picture.mean(axis=(0, 1)))
-    total = energy.sum()
-    return float(energy[frequencies > frequency].sum() / total) if total else 0.0

@@ -193,7 +193,7 @@ def train(setting, loader, callbacks=(), progress=False):
     try:
         trainer.fit(loader.features, loader.targets)
     except ValueError as error:  # features or a loss that are not finite: an outcome, since unscaled powers overflow
-        return model, trainer.history, str(error)
+        return model, trainer.history or History(len(loader.targets), setting.batch_size), str(error)
     return model, trainer.history, None
 
 
