@@ -151,10 +151,12 @@ def execute(notebook, destination, environment):
         for group in groups if hasattr(os, "killpg") else ():
             with contextlib.suppress(OSError, TypeError):  # as it should be: none is left
                 os.killpg(group, KILL)
-        save_text(destination, nbformat.writes(notebook) + "\n")
-        bar.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        try:
+            save_text(destination, nbformat.writes(notebook) + "\n")
+        finally:
+            bar.close()
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _end(client, running):

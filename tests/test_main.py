@@ -137,6 +137,7 @@ def test_a_copy_that_cannot_be_written_is_said_with_its_path(notebook, monkeypat
     notebook("# 1 One")
     monkeypatch.setattr(runner, "save_text", full)
     assert main([]) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert re.search(r"could not be written .*No space left on device: '\S+assignment3.ipynb'", capsys.readouterr().out)
 
 
@@ -180,6 +181,8 @@ def test_a_signal_keeps_what_ran_and_resume_goes_on_from_there(number, notebook,
     finished = {path.parent for path in execution.glob("*/metrics.json") if "completed" in path.read_text()}
     assert finished and all(RunFolder(p).status in ("completed", "interrupted") for p in execution.glob("*-tiny-*"))
 
+    if number != signal.SIGINT:  # once is enough
+        return
     monkeypatch.setenv("SMAI_TINY_PAUSE", "0")
     assert main(["--profile", "quick", "--resume"]) == 0
     assert only_execution() == execution and "[0, 1, 4, 9]" in text_of(execution / "assignment3.ipynb")
@@ -202,8 +205,8 @@ def test_the_file_itself_can_be_started_from_anywhere(tmp_path):
     assert done.returncode == 0 and "1.1 " in done.stdout
 
 
-def test_pytest_finds_the_package_from_anywhere(tmp_path):
-    command = [sys.executable, "-P", "-m", "pytest", "-n0", str(ROOT / "tests" / "test_losses.py")]  # as `pytest` does
+def test_pytest_finds_the_package_from_anywhere(tmp_path):  # -P: as `pytest` does, without the folder it is called in
+    command = [sys.executable, "-P", "-m", "pytest", "-n0", "--collect-only", str(ROOT / "tests" / "test_losses.py")]
     done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
