@@ -24,6 +24,7 @@ from smai_nn.plots.animation import count_frames, plot_strip, save_gif
 from smai_nn.plots.style import audit, encode
 from smai_nn.profiles import current_profile
 from smai_nn.runs import DEFAULT_USERNAME, NUMPY_DEFAULT, RunFolder, runs_root, username, versions
+from smai_nn.wandb_log import mode_asked_for
 
 FACTS = {}  # all facts recorded so far, by name
 SCOREBOARD = "scoreboard"  # the display that the first page holds a place for
@@ -50,7 +51,7 @@ def start():
         banner(f"The figures carry the placeholder {DEFAULT_USERNAME}. Without your own email username they score 0: set "
                "SMAI_USERNAME and run the notebook again.")
     rows = [("username on all figures", username()), ("profile", profile.note), *sources,
-            ("run folders", f"{_relative(runs_root())}/"), ("W&B mode", os.environ.get("WANDB_MODE") or "offline"),
+            ("run folders", f"{_relative(runs_root())}/"), ("W&B mode", mode_asked_for()),
             ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"),
             ("versions", ", ".join(f"{name} {version}" for name, version in versions().items()))]
     show_table([{"setting": name, "value": text} for name, text in rows])

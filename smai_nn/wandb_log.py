@@ -22,16 +22,21 @@ ONLINE_VARIABLES = ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY")  # what i
 _warned = False
 
 
+def mode_asked_for():
+    """Return what $WANDB_MODE asks for: "online", "disabled", or else "offline"."""
+    asked = os.environ.get("WANDB_MODE", "").strip().lower()
+    return {"online": "online", "disabled": "disabled", "off": "disabled"}.get(asked, "offline")
+
+
 def log_run(folder, config, rows, summary):
     """Record a finished run: its config, its history (a list of dicts), its summary, as `folder`/run-<id>.wandb.
 
     Returns what became of it: "offline", "online", "disabled" or "failed". After the first failure to get online, this
     process and those that it starts stay offline. Whatever else goes wrong is worth one warning per process.
     """
-    asked = os.environ.get("WANDB_MODE", "").strip().lower()
-    if asked in ("disabled", "off"):
+    if mode_asked_for() == "disabled":
         return "disabled"
-    for mode in ["online"] * (asked == "online") + ["offline"]:
+    for mode in dict.fromkeys([mode_asked_for(), "offline"]):
         try:
             with _own_environment(mode), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
                 _record(folder, config, rows, summary, mode, scratch)

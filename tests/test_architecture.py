@@ -36,7 +36,7 @@ ARROWS = {  # room -> the rooms that it may import from, besides itself
     "execution": "checks files datasets runs wandb_log plots",
     "submission": "runs execution",
     "profiles": "checks experiments",
-    "notebook": "files datasets runs execution profiles plots",
+    "notebook": "files datasets runs wandb_log execution profiles plots",
     "__main__": "files datasets runs execution profiles submission",
 }
 LIBRARIES = {  # library -> the rooms that may use it
