@@ -21,8 +21,8 @@ from smai_nn.runs import RunFolder
 from smai_nn.trainer import History
 
 PROFILE = SampleProfile(sgd_rates=(0.1,), adam_rates=(0.01,), batch_sizes=(4,), accumulations=(1, 2),
-                        slopes=(20.0, 40.0), noise_ratios=(3.0,), gradient_tuning_seeds=(100,), tuning_seeds=(100,), tuning_samples=1000,
-                        gradient_seeds=(0,), seeds=(0, 1), gradient_samples=1200)
+                        slopes=(20.0, 40.0), noise_ratios=(3.0,), gradient_tuning_seeds=(100,),
+                        tuning_seeds=(100,), tuning_samples=1000, gradient_seeds=(0,), seeds=(0, 1), gradient_samples=1200)
 
 
 def save_map(place, mask):
