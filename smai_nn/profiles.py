@@ -123,7 +123,7 @@ FULL = Profile(
                   accumulations=(1, 4), slopes=(30.0, 60.0, 120.0, 240.0), noise_ratios=(3.0, 10.0, 30.0, 100.0),
                   gradient_tuning_seeds=(100, 101, 102), tuning_seeds=(100, 101, 102, 103, 104), tuning_samples=10_000,
                   gradient_seeds=tuple(range(10)), seeds=tuple(range(20)), gradient_samples=100_000),
-    WholeMapProfile(shapes=((16,) * 3,), seeds=(0, 1, 2), max_epochs=20_000),
+    WholeMapProfile(shapes=((16,) * 3, (14,) * 4), seeds=(0, 1, 2), max_epochs=12_000),
     PicturesProfile(size=256, study_size=128, scaling_epochs=8, scaling_seeds=(0, 1, 2), screening_epochs=15,
                     screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"),
                               ("adam", 0.01, 128, "cosine"), ("adam", 0.003, 128, "constant"),
