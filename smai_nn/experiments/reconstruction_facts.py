@@ -63,15 +63,18 @@ def scaling_table(results):
 def scaling_facts(results):
     """Return, as facts, the median PSNR over the seeds of each variant in COMPARED, None if it diverged.
 
-    `scaling.seed_range` is the largest range over the seeds of one variant, dB.
+    `scaling.seed_range` is the largest range over the seeds of one mapping with the loader's own scaling, dB.
     """
     values = {name: [r.psnr for r in found] for name, (_, found) in _by_variant(results).items()}
-    trained = {name: found for name, found in values.items() if None not in found}
-    facts = {f"scaling.{name}": float(np.median(trained[name])) if name in trained else None for name in values}
-    facts["scaling.fourier.gain_over_two"] = facts["scaling.fourier.standard"] - facts["scaling.fourier.two_cycles"]
+    facts = {f"scaling.{name}": None if None in found else float(np.median(found)) for name, found in values.items()}
     failures = [r.failure for r in results if r.failure]
-    return facts | {"scaling.seed_range": max(max(found) - min(found) for found in trained.values()),
-                    "scaling.diverged": len(failures), "scaling.failure": failures[0] if failures else "(none diverged)"}
+    one_cycle = facts["scaling.fourier.standard"]
+    return facts | {
+        "scaling.seed_range": max(max(found) - min(found) for name, found in values.items() if name.endswith("standard")),
+        "scaling.fourier.gain_over_two": one_cycle - facts["scaling.fourier.two_cycles"],
+        "scaling.fourier.gain_over_half": abs(one_cycle - facts["scaling.fourier.half_cycle"]),
+        "scaling.fourier.gain_over_closed": abs(one_cycle - facts["scaling.fourier.closed"]),
+        "scaling.diverged": len(failures), "scaling.failure": failures[0] if failures else "(none diverged)"}
 
 
 def _by_variant(results):
@@ -102,8 +105,9 @@ def mapping_facts(results):
     for result in results:
         name = f"reconstruction.{result.setting.picture}.{result.setting.key}"
         facts |= {f"{name}.mse": result.mse, f"{name}.psnr": result.psnr, f"{name}.seconds": result.epoch_seconds,
-                  f"{name}.columns": result.in_width, f"{name}.middle": result.explained(25, 50),
-                  f"{name}.high": result.explained(50), f"{name}.first_cycle": float(result.error_energy[1])}
+                  f"{name}.columns": result.in_width, f"{name}.first_cycle": float(result.error_energy[1])}
+        bands = {f"{name}.middle": result.explained(25, 50), f"{name}.high": result.explained(50)}
+        facts |= {name: share for name, share in bands.items() if share is not None}  # a small picture has no such detail
     for picture in sorted({r.setting.picture for r in results}):
         best = best_of_methods([r for r in results if r.setting.picture == picture])
         for result in best:

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 
 from smai_nn.plots.maps import COLUMN, ROW
-from smai_nn.plots.style import METHOD_COLOURS, colour_bar, describe, new_figure
+from smai_nn.plots.style import colour_bar, describe, new_figure
 
 TILES = ("column (px), picture beside picture", "row (px), picture below picture")  # axes of a mosaic
 LEAST_ERROR = 1 / 255  # one step of 8 bits, where the scale of errors begins
@@ -55,7 +55,6 @@ def plot_columns(panels):
     for panel, (method, formula, values) in zip(axes.flat, panels):
         image = panel.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
         describe(panel, f"{method}: {formula}", COLUMN, ROW)
-        panel.title.set_color(METHOD_COLOURS[method])
     colour_bar(figure, image, axes.ravel().tolist(), "value, between -1 and 1", shrink=0.8)
     return figure
 

@@ -36,10 +36,14 @@ def plot_waves(size, highest, line, freqs, ranks):
     `highest` is k, `line` the short line's pixels; `ranks` are those of gamma on it for each number in `freqs`.
     """
     figure, axes = new_figure(1, 3, width=10 / 3, height=3.4)
-    x = np.linspace(0, 1, 4000)
-    _waves(axes[0, 0], x, np.arange(size) / size, np.sin, ((1, BLUE), (highest, RED)), ".")
-    describe(axes[0, 0], f"sin 2πfx for f = 1 and f = {highest}", f"x = column / {size}", "value", legend="below")
-    _waves(axes[0, 1], x, np.arange(line) / line, np.cos, ((3, BLUE), (line - 3, RED)), "o")
+    for panel, pixels, wave, low, high, seen in ((axes[0, 0], size, np.sin, 1, highest, f"{highest} cycles"),
+                                                 (axes[0, 1], line, np.cos, 3, line - 3, "both")):
+        x, at = np.linspace(0, 1, 4000), np.arange(pixels) / pixels
+        panel.plot(x, wave(2 * np.pi * high * x), color=RED, linewidth=0.8, label=f"f = {high}")
+        panel.plot(x, wave(2 * np.pi * low * x), color=BLUE, linewidth=1.6, label=f"f = {low}")
+        panel.plot(at, wave(2 * np.pi * high * at), "o", color=BLACK, markersize=40 / pixels + 1.5,
+                   label=f"{seen} at the {pixels} pixels")
+    describe(axes[0, 0], f"sin 2πfx on {size} px", f"x = column / {size}", "value", legend="below")
     describe(axes[0, 1], f"Aliasing: cos 2πfx on {line} px", f"x = column / {line}", "value", legend="below")
     panel = axes[0, 2]
     panel.plot(freqs, [4 * k + 1 for k in freqs], color=BLUE, linestyle="--", label="columns, 4k + 1")
@@ -48,13 +52,6 @@ def plot_waves(size, highest, line, freqs, ranks):
     panel.grid(alpha=0.25)
     describe(panel, f"Columns of gamma on {line} px", "number of frequencies k", "columns", legend="below")
     return figure
-
-
-def _waves(panel, x, pixels, wave, frequencies, marker):
-    for frequency, colour in frequencies:
-        panel.plot(x, wave(2 * np.pi * frequency * x), color=colour, linewidth=0.9, label=f"{frequency} cycles")
-    panel.plot(pixels, wave(2 * np.pi * frequencies[0][0] * pixels), marker, color=BLACK, markersize=3,
-               label=f"{frequencies[0][0]} cycles at the {len(pixels)} pixels")
 
 
 def plot_mapping_losses(groups):
