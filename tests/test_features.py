@@ -147,12 +147,6 @@ def test_loader_covers_every_pixel_once_an_epoch_in_a_new_order(picture):
     assert not np.array_equal(*orders)
 
 
-def test_same_seed_gives_the_same_batches(picture):
-    first, second = (list(Modular_Dataloader(picture, "RGB", "Raw", size=8, rng=np.random.default_rng(3)))
-                     for _ in range(2))
-    assert all(np.array_equal(a, b) for one, other in zip(first, second) for a, b in zip(one, other))
-
-
 def test_trainer_takes_a_loader_as_it_takes_its_arrays(picture):
     loader = Modular_Dataloader(picture, "RGB", "Fourier", freq=2, size=8)
     trained = []

@@ -39,13 +39,6 @@ def test_logistic_regression_has_a_gradient_in_closed_form():
     np.testing.assert_allclose(numerical_gradient(model, x, y), expected, rtol=1e-8, atol=1e-9)
 
 
-def test_one_weight_by_hand():
-    """L = (w - 3)^2 at w = 5 with epsilon 1: (9 - 1) / 2 = 4; the same for the bias."""
-    model = Model([Linear(1, 1, Identity)], "mse")
-    model.parameters = [5, 0]
-    np.testing.assert_array_equal(numerical_gradient(model, [[1.0]], [[3.0]], epsilon=1), [4, 4])
-
-
 def test_parameters_come_back_bit_by_bit_and_nothing_is_accumulated():
     model, (x, y) = network(ReLU), samples()
     before = model.parameters.tobytes()

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from smai_nn import BCE, MSE, SGD, Adam, Identity, Linear, MLPAutoencoder, Model, ReLU, Sigmoid, Tanh, numerical_gradient
+from smai_nn import BCE, MSE, SGD, Adam, Identity, Linear, MLPAutoencoder, Model, ReLU, Sigmoid, Tanh
+from smai_nn.gradcheck import numerical_gradient
 from smai_nn.model import NonFiniteLossError, build_network
 
 ACTIVATIONS = [ReLU, Tanh, Sigmoid, Identity]
@@ -307,7 +308,8 @@ def five_steps(model, x):
     for _ in range(5):
         model.train(x, x)
         model.update()
-    return before, model.evaluate(x, x), all(np.shares_memory(layer.weights, model.parameters) for layer in model.layers)
+    are_views = all(np.shares_memory(layer.weights, model.parameters) for layer in model.layers)
+    return before, model.evaluate(x, x), are_views
 
 
 def test_a_model_learns_in_a_worker_process_that_got_it_as_read_only_memory_maps():
@@ -336,13 +338,6 @@ def test_a_model_refuses_layers_of_another_and_takes_copies_of_them():
     np.testing.assert_array_equal(decoder.parameters, before[9:])
     decoder.parameters[...] = 0
     np.testing.assert_array_equal(model.parameters, before)
-
-
-def test_a_refused_model_leaves_its_layers_free():
-    layers = [Linear(2, 3, Tanh), Linear(3, 1, Tanh)]
-    with pytest.raises(ValueError):
-        Model(layers, "bce")
-    assert np.shares_memory(Model(layers, "mse").parameters, layers[0].weights)
 
 
 def one_layer_twice():
@@ -397,9 +392,12 @@ def test_bad_data_are_refused_before_anything_changes(x, y, message):
     model = network()
     model.gradients[...] = 1
     before = model.parameters.copy()
-    for method in (model.train, model.evaluate, model.check_data, *[model.predict, model.forward] * (message[0] == "x")):
+    for method in (model.train, model.evaluate, model.check_data):
         with pytest.raises(ValueError, match=re.escape(message)):
-            method(*((x,) if method in (model.predict, model.forward) else (x, y)))
+            method(x, y)
+    for method in (model.predict, model.forward) if message.startswith("x") else ():
+        with pytest.raises(ValueError, match=re.escape(message)):
+            method(x)
     np.testing.assert_array_equal(model.gradients, 1)
     np.testing.assert_array_equal(model.parameters, before)
 
@@ -411,11 +409,6 @@ def test_cross_entropy_refuses_labels_other_than_zero_and_one(method, label):
     with pytest.raises(ValueError, match=re.escape(f"BCE expected labels 0 or 1, got {label}; map the labels")):
         getattr(model, method)(X, changed(Y, 3, label))
     assert not model.gradients.any()
-
-
-def test_lists_integers_and_booleans_are_numbers():
-    model = network()
-    assert model.train([[0, 1], [1, 1]], [[True], [False]]) == model.train([[0.0, 1.0], [1.0, 1.0]], [[1.0], [0.0]])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -474,15 +467,4 @@ def test_loading_parameters_that_do_not_fit_raises_and_changes_nothing(tmp_path,
     np.savez(tmp_path / "other.npz", **arrays)
     with pytest.raises(ValueError, match=rf"other\.npz.*{re.escape(message)}"):
         model.load_from(tmp_path / "other.npz")
-    assert model.parameters.tobytes() == before
-
-
-@pytest.mark.parametrize("content", [b"", b"layer0.weights, 1, 2, 3", None], ids=["empty", "text", "truncated"])
-def test_loading_a_damaged_or_foreign_file_raises_and_changes_nothing(tmp_path, content):
-    path, model = tmp_path / "broken.npz", network((3, 5, 1))
-    before = model.parameters.tobytes()
-    whole = model.save_to(path).read_bytes()
-    path.write_bytes(whole[:len(whole) // 2] if content is None else content)
-    with pytest.raises(ValueError, match=r"broken\.npz: expected"):
-        model.load_from(path)
     assert model.parameters.tobytes() == before

@@ -25,11 +25,11 @@ sys.path.insert(0, str(ROOT))  # smai_nn need not be installed
 
 import numpy as np  # noqa: E402
 
-from smai_nn import Adam, Identity, ReLU, TrainConfig, Trainer  # noqa: E402
-from smai_nn.experiments.reconstruction import MAPPINGS, ReconstructionSetting, with_mapping  # noqa: E402
+from smai_nn import Adam, Identity, Modular_Dataloader, ReLU, TrainConfig, Trainer  # noqa: E402
 from smai_nn.model import build_network  # noqa: E402
 
 HIDDEN = (64, 128, 128)
+MAPPINGS = [("Raw", 1), *((method, size) for method in ("Polynomial", "Fourier") for size in (5, 15, 25))]
 
 
 def main():
@@ -41,9 +41,8 @@ def main():
     print("| mapping | columns | smai_nn, s/epoch | PyTorch, s/epoch | PyTorch / smai_nn "
           "| gathering: column-major / row-major |")
     print("|---|---:|---:|---:|---:|---:|")
-    for mapping in MAPPINGS:
-        setting = with_mapping(ReconstructionSetting(), *mapping)
-        loader = setting.loader()
+    for method, size in MAPPINGS:
+        loader = Modular_Dataloader("cat.jpg", "RGB", method, size, size)
         contenders = {"own": own_epoch(loader, options.batch), "torch": torch_epoch(loader, options.batch),
                       "rows": gathering(np.ascontiguousarray(loader.features), options.batch),
                       "columns": gathering(np.asfortranarray(loader.features), options.batch)}
@@ -56,7 +55,7 @@ def main():
                     seconds[name].append(time.perf_counter() - started)
         medians = {name: statistics.median(values) for name, values in seconds.items()}
         torch = (f"{medians['torch']:.3f}", ratio(seconds["torch"], seconds["own"])) if "torch" in seconds else ("", "")
-        print(f"| {setting.label} | {loader.feature_width} | {medians['own']:.3f} | {torch[0]} | {torch[1]} | "
+        print(f"| {loader.label} | {loader.feature_width} | {medians['own']:.3f} | {torch[0]} | {torch[1]} | "
               f"{ratio(seconds['columns'], seconds['rows'])} |", flush=True)
 
 
