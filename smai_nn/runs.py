@@ -331,6 +331,7 @@ def _run_one(function, setting, variables):
         del os.environ[name]
     os.environ.update(variables)
     if multiprocessing.parent_process() and threading.current_thread() is threading.main_thread():
+        _end_with_parent()
         if _stopping.is_set():
             raise KeyboardInterrupt
         signal.signal(signal.SIGINT, lambda *_: _stopping.set())  # between two runs
@@ -340,6 +341,19 @@ def _run_one(function, setting, variables):
     except Exception as error:
         error.add_note(f"in the run with the settings {setting!r}")
         raise
+
+
+@functools.cache  # once a worker
+def _end_with_parent():
+    """Watch from a thread whether the process that started this worker has been killed, which could not end it."""
+    parent = os.getppid()
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @functools.cache  # looking for the pools takes milliseconds, a run may take less

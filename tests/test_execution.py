@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -150,6 +152,16 @@ def test_a_run_that_does_not_stop_is_killed_and_its_folder_marked(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run_sweep(tiny.sleep_through, range(2), workers=2, progress=False)
     assert multiprocessing.active_children() == [] and statuses() == {"stubborn": "interrupted"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a process is not told of its parent's end")
+def test_workers_end_when_the_process_that_started_them_is_killed():
+    code = "import tiny; from smai_nn.runs import run_sweep; run_sweep(tiny.kill_the_parent, range(2), workers=2)"
+    tests = Path(__file__).parent
+    path = os.pathsep.join(map(str, (tests, tests.parent)))
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True,
+                          timeout=30)  # which waits until no process holds its output any more
+    assert done.returncode == -signal.SIGKILL and list(runs_root().glob("worker-*"))
 
 
 def test_a_run_in_this_process_is_written_however_often_it_is_interrupted(monkeypatch):

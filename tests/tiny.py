@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info
 
 from smai_nn import Adam, History, ReLU, Sigmoid, TrainConfig, Trainer
 from smai_nn.model import build_network
-from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
+from smai_nn.runs import Experiment, RunFolder, Study, restore_setting, runs_root
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +114,14 @@ def grow(number):
     if number > 1 and not KEPT:
         KEPT.append(np.ones(45_000_000))
     return number
+
+
+def kill_the_parent(number):
+    """Be a run in which the process that started the sweep is killed, as for lack of memory."""
+    (runs_root() / f"worker-{os.getpid()}").mkdir(parents=True)
+    time.sleep(0.5)
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
 
 
 def sleep_through(number):
