@@ -117,14 +117,12 @@ def test_workers_that_keep_data_sets_lose_nothing_and_raise_no_warning():
 
 # Ctrl-C
 
-def interrupt_when(ready, times=1):
-    """Send this process SIGINT, as Ctrl-C does, once `ready()`; and again, as an impatient user does."""
+def interrupt_when(ready):
+    """Send this process SIGINT, as Ctrl-C does, once `ready()`."""
     def act():
         while not ready():
             time.sleep(0.02)
-        for _ in range(times):
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=act, daemon=True).start()
 
@@ -167,8 +165,13 @@ def test_workers_end_when_the_process_that_started_them_is_killed():
 def test_a_run_in_this_process_is_written_however_often_it_is_interrupted(monkeypatch):
     monkeypatch.setenv("SMAI_TINY_PAUSE", "0.02")
     write = RunFolder.save_arrays
-    monkeypatch.setattr(RunFolder, "save_arrays", lambda *a, **k: (time.sleep(0.3), write(*a, **k)))
-    interrupt_when(begun(1, "tiny"), times=5)
+
+    def interrupted_write(*arguments, **arrays):
+        os.kill(os.getpid(), signal.SIGINT)
+        write(*arguments, **arrays)
+
+    monkeypatch.setattr(RunFolder, "save_arrays", interrupted_write)
+    interrupt_when(begun(1, "tiny"))
     with pytest.raises(KeyboardInterrupt):
         run_experiment(TINY, TinySetting(3, steps=1000))
     assert statuses() == {"tiny-3": "interrupted"} and signal.getsignal(signal.SIGINT) is signal.default_int_handler
