@@ -8,11 +8,9 @@ import numpy as np
 
 
 def as_matrix(values, name, width, dtype):
-    """Return `values` as a 2-D array (n, width) of `dtype`, n >= 1; copies only if it must.
+    """Return `values` as a 2-D array (n, width) of `dtype`, n >= 1; copies only if it must. Raises ValueError.
 
-    Raises ValueError for another number of dimensions or columns, no rows, or values that are
-    not real numbers. A 1-D array is refused rather than guessed at: against (n, 1) it would
-    broadcast to (n, n).
+    A 1-D array is refused rather than guessed at: against (n, 1) it would broadcast to (n, n).
     """
     array = values if type(values) is np.ndarray else np.asarray(values)
     if array.dtype != dtype:
@@ -20,10 +18,8 @@ def as_matrix(values, name, width, dtype):
             raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
         array = array.astype(dtype)
     if array.ndim != 2 or array.shape[1] != width or not len(array):
-        raise ValueError(
-            f"{name}: expected shape (n, {width}) with n >= 1, got {array.shape}"
-            + (f"; use {name}.reshape(-1, {width})" if array.ndim == 1 and array.size else "")
-        )
+        raise ValueError(f"{name}: expected shape (n, {width}) with n >= 1, got {array.shape}"
+                         + f"; use {name}.reshape(-1, {width})" * (array.ndim == 1 and array.size > 0))
     return array
 
 
@@ -33,11 +29,8 @@ def require_finite(array, name):
         return
     finite = np.isfinite(array)
     if not finite.all():
-        where = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise ValueError(
-            f"{name}: expected finite numbers, got {int((~finite).sum())} NaN or infinite, "
-            f"the first at index {where}; clean or rescale the data"
-        )
+        raise ValueError(f"{name}: expected finite numbers, got {(~finite).sum()} NaN or infinite, the first at index "
+                         f"{tuple(np.argwhere(~finite)[0].tolist())}; clean or rescale the data")
 
 
 def require_integer(value, name, minimum):
@@ -72,13 +65,9 @@ def require_generator(rng):
 
 
 def require_same_arrays(arrays, expected, name):
-    """Raise ValueError unless `arrays` has the names, shapes and kinds of number of `expected`, and is finite.
-
-    Both are dicts of arrays; all in `expected` are of one floating-point dtype, which must be able to hold the values.
-    """
+    """Raise ValueError unless the dict `arrays` has the names and shapes of `expected`, and numbers that fit it."""
     shapes, received = ({key: array.shape for key, array in each.items()} for each in (expected, arrays))
-    wrong = sorted(key for key in shapes | received if shapes.get(key) != received.get(key))
-    if wrong:
+    if wrong := sorted(key for key in shapes | received if shapes.get(key) != received.get(key)):
         raise ValueError(f"{name}: expected another architecture, these arrays differ (expected, got): "
                          + "; ".join(f"{key} ({shapes.get(key)}, {received.get(key)})" for key in wrong))
     for key, array in arrays.items():
@@ -89,10 +78,7 @@ def require_same_arrays(arrays, expected, name):
 
 
 def array_property(name, doc):
-    """Return a property for the array that an object keeps as `_name`, described by `doc`.
-
-    Assigning to it copies into the array, which is a view that others share. Raises ValueError for another shape.
-    """
+    """Return a property, described by `doc`, for the array kept as `_name`, a view: assigning copies into it."""
     read = operator.attrgetter(f"_{name}")
 
     def assign(owner, values):

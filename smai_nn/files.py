@@ -14,8 +14,7 @@ import numpy as np
 def write_atomically(path, write):
     """Call `write(binary_file)` on a new file beside `path`, then rename it to `path`; return the Path.
 
-    A process killed at any moment leaves the old file or the new one, never a mixture; at worst a `.part` file stays
-    behind. Missing parent folders are made.
+    A process killed at any moment leaves the old file or the new one, at worst also a `.part` file. Folders are made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,21 +24,16 @@ def write_atomically(path, write):
             write(file)
         with contextlib.suppress(OSError):  # some file systems know no modes
             os.chmod(part, 0o644)  # mkstemp makes it private; results are for everyone
-        _replace(part, path)
+        for pause in (0.01, 0.05, 0.2, 0.75):  # seconds: Windows refuses while another program reads the old file
+            with contextlib.suppress(PermissionError):
+                os.replace(part, path)
+                return path
+            time.sleep(pause)
+        os.replace(part, path)
+        return path
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
-    return path
-
-
-def _replace(part, path):
-    """Rename a file over another one; Windows refuses that for a moment while another program reads the old one."""
-    for pause in (0.01, 0.05, 0.2, 0.75):  # seconds
-        try:
-            return os.replace(part, path)
-        except PermissionError:
-            time.sleep(pause)
-    os.replace(part, path)
 
 
 def save_text(path, text):
@@ -84,10 +78,7 @@ def save_npz(path, arrays, *, compressed=False):
 
 
 def load_npz(path):
-    """Read a .npz file whole into a dict of arrays; nothing in it is ever unpickled.
-
-    Raises FileNotFoundError, or ValueError for a file that is truncated, damaged, pickled or no .npz archive.
-    """
+    """Read a .npz file into a dict of arrays, unpickling nothing. Raises FileNotFoundError, or ValueError if damaged."""
     path = existing(path)
     try:
         with np.load(path, allow_pickle=False) as archive:

@@ -8,10 +8,7 @@ from smai_nn.checks import require_number
 
 
 def accuracy(prediction, target, threshold=0.5):
-    """Return the proportion of entries of `prediction` on the same side of `threshold` as the 0-1 `target`.
-
-    A prediction above the threshold counts as 1. Both are (n, 1). Raises ValueError for different shapes.
-    """
+    """Return the share of `prediction` (n, 1) that, 1 above the threshold, equals the 0-1 `target` of that shape."""
     if prediction.shape != target.shape:
         raise ValueError(f"accuracy: expected two arrays of one shape, got {prediction.shape} and {target.shape}")
     return float(np.mean((prediction > threshold) == (target > threshold)))
@@ -29,8 +26,6 @@ def psnr(mse):
 
 def squared_errors(prediction, target):
     """Return the mean squared error of each row, (n,) float64; both are (n, width)."""
-    if prediction.shape != target.shape:
-        raise ValueError(f"squared_errors: expected two arrays of one shape, got {prediction.shape} and {target.shape}")
     return np.mean(np.square(prediction - target), axis=1, dtype=np.float64)
 
 
@@ -38,8 +33,8 @@ def spectrum(picture):
     """Return (frequencies, energy) of a square picture (size, size) or (size, size, channels).
 
     `energy[f]` is the mean square per pixel and channel at radial frequencies from f - 1/2 to f + 1/2 cycles per
-    picture, f = 0, 1, ...; all together they are the mean square of the picture. It is found by a cosine
-    transform, which mirrors the picture at its borders, so that opposite borders that differ add no high frequencies.
+    picture; they add up to that of the picture. The cosine transform mirrors the picture at its borders, so that
+    opposite borders that differ add no high frequencies.
     """
     from scipy.fft import dctn  # loaded late: it takes a tenth of a second
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from smai_nn.datasets import sources
-from smai_nn.datasets.images import crop_pictures, find_blurred, read_image, read_rgb
+from smai_nn.datasets.images import crop_pictures, find_blurred, read_image
 
 GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=2)
@@ -65,16 +65,16 @@ def test_a_picture_is_turned_as_its_exif_orientation_says(tmp_path, orientation)
     exif[0x0112] = orientation
     path = saved(tmp_path, Image.fromarray(undo(COLOUR)), exif=exif)
     image, notes = read_image(path, "RGB", 8)
-    assert np.array_equal(image, COLOUR) and np.array_equal(read_rgb(path), COLOUR)
+    assert np.array_equal(image, COLOUR)
     assert notes == ["turned as its EXIF orientation says"]
 
 
 def test_one_flat_colour_is_refused_where_it_is_read(tmp_path):
     drawing = np.dstack([np.full((8, 8, 3), 255, np.uint8), GREY])  # white on a transparent ground
     path = saved(tmp_path, Image.fromarray(drawing))
-    for read in (lambda: read_image(path, "Gray"), lambda: read_image(path, "RGB"), lambda: read_rgb(path)):
+    for image_type in ("Gray", "RGB"):
         with pytest.raises(ValueError, match="expected a picture, got the one flat colour .*255.*; export it on"):
-            read()
+            read_image(path, image_type)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "1"])
@@ -100,11 +100,10 @@ def test_crops_are_in_parts_of_the_picture():
     np.testing.assert_allclose(crop_pictures([image], 4, 3, (0.5, 1, 0, 0.5)), np.full((1, 4, 3), 30), atol=1)
 
 
-@pytest.mark.parametrize("options, message", [((0, 8, (0, 1, 0, 1)), "height: expected a whole number >= 1"), *(
-    ((8, 8, crop), "crop: expected .top, bottom, left, right.") for crop in ((0.5, 0.4, 0, 1), (0, 2, 0, 1), (0, 1)))])
-def test_bad_crops_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        crop_pictures([GREY], *options)
+@pytest.mark.parametrize("crop", [(0.5, 0.4, 0, 1), (0, 2, 0, 1)])
+def test_bad_crops_are_refused(crop):
+    with pytest.raises(ValueError, match="box can.t"):
+        crop_pictures([GREY], 8, 8, crop)
 
 
 @pytest.mark.parametrize("name, image_type, notes", [
@@ -141,5 +140,5 @@ def test_blurred_pictures_are_of_the_shallowest_folder_and_of_one_ending(place):
 
 def test_no_blurred_picture_at_all(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "ROOT", tmp_path)
-    with pytest.raises(FileNotFoundError, match="blur_0.jpg to blur_10.jpg: expected them .* in data, found none"):
+    with pytest.raises(FileNotFoundError, match="blur_0.jpg to blur_10.jpg: expected them .* data/, found none"):
         find_blurred()

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from smai_nn.datasets import sources
-from smai_nn.datasets.images import read_rgb
+from smai_nn.datasets.images import decode_image
 
 COUNTRIES = ("Netherlands", "Belgium")  # the labels 0 and 1
 COLOURS = np.array([(255, 165, 0), (138, 43, 226)])  # the course's orange and purple
@@ -20,35 +20,24 @@ ODD_PIXELS = 0.1  # the share of pixels near neither colour (blurred edges, JPEG
 def mask_from_image(image):
     """Return the 0-1 mask (height, width), uint8, of an RGB image (height, width, 3): 1 is Belgium.
 
-    The map's two colours are the medians of the pixels whose hue is nearer to orange, and nearer to purple or violet;
-    a pixel belongs to the nearer one. Raises ValueError if one of them is missing, is of another hue or a grey, or if
-    too many pixels are farther from both than a third of the colours' distance.
+    The map's two colours are the medians of the pixels whose hue is near orange, and near purple or violet; a pixel
+    belongs to the nearer one. Raises ValueError if a colour is missing, or if too many pixels are farther from both
+    than a third of the colours' distance.
     """
-    gaps, is_grey = _hue_gaps(image), np.ptp(image.astype(int), axis=-1) < LEAST_COLOUR
-    orange, purple = (image[(gaps.argmin(axis=-1) == label) & ~is_grey] for label in (0, 1))
-    if not (len(orange) and len(purple)):
-        raise ValueError(_refusal(image))
-    colours = np.array([np.median(orange, axis=0), np.median(purple, axis=0)])
-    distances = np.linalg.norm(image[:, :, None, :] - colours, axis=-1)
-    odd = distances.min(axis=-1) > np.linalg.norm(colours[0] - colours[1]) / 3
-    if odd.mean() > ODD_PIXELS or np.diagonal(_hue_gaps(colours[None].astype(np.uint8))[0]).max() > FURTHEST_HUE:
-        raise ValueError(_refusal(image))
-    return distances.argmin(axis=-1).astype(np.uint8)
-
-
-def _hue_gaps(image):
-    """Return how far each pixel's hue is from HUES, (height, width, 2), in degrees."""
     hue = np.asarray(Image.fromarray(image).convert("HSV"))[..., :1] * (360 / 255)
-    return 180 - np.abs(180 - np.abs(hue - HUES))
-
-
-def _refusal(image):
-    """Return the message for a picture that is no map, which names its most frequent colours."""
+    gaps = 180 - np.abs(180 - np.abs(hue - HUES))  # (height, width, 2): degrees from each of the HUES
+    near = (gaps == gaps.min(axis=-1, keepdims=True)) & (gaps <= FURTHEST_HUE)
+    near &= np.ptp(image, axis=-1, keepdims=True) >= LEAST_COLOUR
+    if near.any(axis=(0, 1)).all():
+        colours = np.array([np.median(image[near[..., label]], axis=0) for label in (0, 1)])
+        distances = np.linalg.norm(image[:, :, None, :] - colours, axis=-1)
+        if np.mean(distances.min(axis=-1) > np.linalg.norm(colours[0] - colours[1]) / 3) <= ODD_PIXELS:
+            return distances.argmin(axis=-1).astype(np.uint8)
     colours, counts = np.unique(image.reshape(-1, 3), axis=0, return_counts=True)
     found = ", ".join(f"{tuple(colours[i].tolist())} {counts[i] / counts.sum():.0%}" for i in np.argsort(-counts)[:4])
-    return (f"border image: expected two clear colours, one near orange {COLOURS[0].tolist()} for {COUNTRIES[0]}, one "
-            f"near purple or violet {COLOURS[1].tolist()} for {COUNTRIES[1]}; found {found}"
-            f"{' and others' if len(colours) > 4 else ''}; draw it in two such colours")
+    raise ValueError(f"border image: expected two clear colours, one near orange {COLOURS[0].tolist()} for "
+                     f"{COUNTRIES[0]}, one near purple or violet {COLOURS[1].tolist()} for {COUNTRIES[1]}; found {found}"
+                     f"{' and others' if len(colours) > 4 else ''}; draw it in two such colours")
 
 
 def touches_other_country(mask):
@@ -73,7 +62,7 @@ class BorderDataset:
 
     def __init__(self, path=None, dtype=np.float32):
         self.source = sources.find_file("border.png") if path is None else sources.describe(path)
-        self.image = read_rgb(self.source.path)
+        self.image = np.asarray(decode_image(self.source.path)[0])
         self.height, self.width = self.image.shape[:2]
         if min(self.height, self.width) < 2:
             raise ValueError(f"border image: expected at least 2x2 pixels, got {self.width}x{self.height}")
@@ -88,9 +77,7 @@ class BorderDataset:
     def samples(self, rng=None):
         """Return every pixel once as ((x, y), L), a list in an order shuffled by `rng` (a fresh one if None)."""
         order = (np.random.default_rng() if rng is None else rng).permutation(len(self))
-        rows, columns = np.divmod(order, self.width)
-        x, y, labels = columns / (self.width - 1), rows / (self.height - 1), self.mask[rows, columns]
-        return list(zip(zip(x.tolist(), y.tolist()), labels.tolist()))
+        return list(zip(map(tuple, self.inputs[order].tolist()), self.mask.ravel()[order].tolist()))
 
     @property
     def majority_accuracy(self):

@@ -16,7 +16,7 @@ from smai_nn.autoencoder import MLPAutoencoder
 from smai_nn.baselines import fit_pca, pca_reconstruct
 from smai_nn.checks import require_choice
 from smai_nn.datasets.images import crop_pictures
-from smai_nn.datasets.lfw import WHOLE, Faces, load_lfw
+from smai_nn.datasets.lfw import Faces, load_lfw
 from smai_nn.datasets.mnist import load_shipped
 from smai_nn.experiments import anomaly
 from smai_nn.metrics import squared_errors
@@ -24,6 +24,7 @@ from smai_nn.optim import Adam
 from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
 from smai_nn.trainer import History, TrainConfig, Trainer
 
+WHOLE = (0.0, 1.0, 0.0, 1.0)  # the box of an uncropped picture: top, bottom, left, right in parts of it
 PORTRAIT_SIZE = 96  # px, of the decoded portraits that all boxes are cut from
 DETECTORS = ("autoencoder", "PCA", "mean picture")
 NORMAL, STAND_IN = "George_W_Bush", "digit 0"  # who is normal: in LFW, and in the shipped digits
@@ -135,13 +136,13 @@ class DetectionResult:
 
 def load_pictures():
     """Return (Faces, name of the normal person): LFW if it is there, else the shipped digits, named "digit 0" to 9."""
-    faces = load_lfw(PORTRAIT_SIZE, PORTRAIT_SIZE, progress=False)
+    faces = load_lfw(PORTRAIT_SIZE)
     if faces is not None:
         return faces, NORMAL
     digits = load_shipped()
     images = np.round(255 * np.concatenate([digits.x_train, digits.x_test])).astype(np.uint8).reshape(-1, 28, 28)
     names = np.array([f"digit {label}" for label in np.concatenate([digits.y_train, digits.y_test])])
-    return Faces(images, names, np.arange(len(names)), digits.source, {}), STAND_IN
+    return Faces(images, names, np.arange(len(names)), digits.source), STAND_IN
 
 
 def pictures_source(setting=None):
