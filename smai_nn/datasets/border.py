@@ -51,13 +51,12 @@ def touches_other_country(mask):
 
 
 class BorderDataset:
-    """All pixels of the map as samples ((x, y), L).
+    """All pixels of the map as samples ((x, y), L), of `path` or else of the `border.png` that `find_file` finds.
 
-    x = column / (width - 1) and y = row / (height - 1) lie in [0, 1], with row 0 at the top (north);
-    L is 0 for the Netherlands and 1 for Belgium. Without a `path` it reads the `border.png` that
-    `sources.find_file` finds. Attributes: `image` (height, width, 3) uint8, `mask` (height, width) uint8,
-    `inputs` (n, 2) and `targets` (n, 1) in row-major pixel order, and `source`, a DataSource.
-    Raises FileNotFoundError, or ValueError for a file that is no such map.
+    x = column / (width - 1) and y = row / (height - 1) lie in [0, 1], with row 0 at the top (north); L is 0 for the
+    Netherlands and 1 for Belgium. Attributes: `image` (height, width, 3) uint8, `mask` (height, width) uint8,
+    `inputs` (n, 2) and `targets` (n, 1) in row-major pixel order, and `source`, a DataSource. Raises
+    FileNotFoundError, or ValueError for a file that is no such map.
     """
 
     def __init__(self, path=None, dtype=np.float32):

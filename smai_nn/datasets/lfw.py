@@ -29,11 +29,10 @@ PORTRAIT = re.compile(r"(?:^|/)([^/]+)/\1_(\d{4})\.(?:jpe?g|png)$", re.IGNORECAS
 
 @dataclasses.dataclass(frozen=True)
 class Faces:
-    """Portraits: `images` (n, height, width) uint8, `people` (n,) names and `numbers` (n,), sorted by both."""
+    """Portraits: `images` (n, height, width) uint8 and `people` (n,), their names, by which they are sorted."""
 
     images: np.ndarray
     people: np.ndarray
-    numbers: np.ndarray
     source: sources.DataSource  # its label says how many portraits were skipped, if any
 
 
@@ -102,8 +101,7 @@ def _decode_all(path, size):
     if NORMAL not in (person for person, _ in images):
         raise ValueError(f"{path}: expected portraits such as {NORMAL}/{NORMAL}_0001.jpg, found none in {len(images)} "
                          f"({count - len(images)} skipped); get it again")
-    people, numbers = zip(*images)
-    return {"images": np.stack(list(images.values())), "people": np.array(people), "numbers": np.array(numbers),
+    return {"images": np.stack(list(images.values())), "people": np.array([person for person, _ in images]),
             "skipped": np.array(count - len(images))}
 
 
@@ -111,8 +109,8 @@ def _decode(content, size):
     """Return an image file's bytes as a grey picture, (size, size) uint8, or None if they cannot be read."""
     try:
         with Image.open(io.BytesIO(content)) as image:
-            grey = ImageOps.exif_transpose(image).convert("L")
-            return np.asarray(grey.resize((size, size), Image.Resampling.BICUBIC))
+            upright = ImageOps.exif_transpose(image).convert("L")
+            return np.asarray(upright.resize((size, size), Image.Resampling.BICUBIC))
     except Exception:  # a damaged file fails in a dozen ways
         return None
 

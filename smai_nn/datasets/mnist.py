@@ -50,7 +50,7 @@ def load_mnist():
     if path.name.endswith(".npz"):
         return _checked(load_npz(path), source)
     if path.name.endswith(".arff.gz"):  # a text that takes half a minute to read, so its arrays are kept
-        return _checked(sources.kept(f"mnist-{source.sha256}.npz", _from_scikit_learn), source)
+        return _checked(sources.kept(f"mnist-{source.sha256}.npz", _from_scikit_learn, path), source)
     return _checked({part: read_idx(path) for part, path in files.items()}, source)
 
 
@@ -106,10 +106,19 @@ def _checked(arrays, source):
     return Mnist(**rows, source=source, is_complete=complete)
 
 
-def _from_scikit_learn():
-    """Return the arrays of mnist_784 from scikit-learn, which downloads what it lacks. Raises ConnectionError."""
+def _from_scikit_learn(path=None):
+    """Return the arrays of mnist_784 from scikit-learn: of its copy, a Path, or downloaded.
+
+    Raises ValueError for a damaged copy, ConnectionError for a download that fails.
+    """
     from sklearn.datasets import fetch_openml  # loaded late: it takes a second
 
+    if path and not sources.may_download():
+        try:  # scikit-learn itself would delete a damaged copy, and download it unasked
+            gzip.decompress(path.read_bytes())
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{path}: expected a whole file, could not read it ({error}); delete it, or set "
+                             "SMAI_DOWNLOAD=1 to get it again") from error
     data, target = sources.fetch("MNIST", fetch_openml, data_id=554, return_X_y=True, as_frame=False,
                                  parser="liac-arff")
     images, labels, training = data.astype(np.uint8), target.astype(np.int64), sum(COUNTS["y_train"])

@@ -130,4 +130,4 @@ def fetch(what, function, **options):
         return function(data_home=scikit_learn_home(), n_retries=1, **options)
     except (OSError, ValueError) as error:
         raise ConnectionError(f"{what}: expected to get it through scikit-learn, could not ({error}); try again later, "
-                              "or unset SMAI_DOWNLOAD and delete its copy to go on without") from error
+                              "or unset SMAI_DOWNLOAD to go on without it") from error

@@ -142,7 +142,7 @@ def load_pictures():
     digits = load_shipped()
     images = np.round(255 * np.concatenate([digits.x_train, digits.x_test])).astype(np.uint8).reshape(-1, 28, 28)
     names = np.array([f"digit {label}" for label in np.concatenate([digits.y_train, digits.y_test])])
-    return Faces(images, names, np.arange(len(names)), digits.source), STAND_IN
+    return Faces(images, names, digits.source), STAND_IN
 
 
 def pictures_source(setting=None):
