@@ -1,7 +1,6 @@
-"""Principal components, the best *linear* encoder and decoder: what an autoencoder is measured against.
+"""Principal components, the best *linear* encoder and decoder: what an autoencoder with as many units is measured by.
 
-With k components a row keeps k numbers, as it does with a bottleneck of k. Source: Baldi and Hornik 1989, "Neural
-networks and principal component analysis".
+Source: Baldi and Hornik 1989, "Neural networks and principal component analysis".
 """
 
 

@@ -42,8 +42,7 @@ def require_integer(value, name, minimum):
 
 def require_number(value, name, low, high, *, low_open=False, high_open=False):
     """Return `value` as a float within [low, high] (ends open if asked); ValueError otherwise."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    inside = is_number and low <= value <= high
+    inside = isinstance(value, numbers.Real) and not isinstance(value, bool) and low <= value <= high
     if not inside or (low_open and value == low) or (high_open and value == high):
         interval = f"{'(' if low_open else '['}{low}, {high}{')' if high_open else ']'}"
         raise ValueError(f"{name}: expected a number in {interval}, got {value!r}")

@@ -78,7 +78,7 @@ def save_npz(path, arrays, *, compressed=False):
 
 
 def load_npz(path):
-    """Read a .npz file into a dict of arrays, unpickling nothing. Raises FileNotFoundError, or ValueError if damaged."""
+    """Read a .npz file into a dict of arrays, never unpickling. Raises FileNotFoundError, or ValueError if damaged."""
     path = existing(path)
     try:
         with np.load(path, allow_pickle=False) as archive:

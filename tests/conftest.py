@@ -24,3 +24,13 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     monkeypatch.setenv("SMAI_DATA", str(tmp_path / "own"))
     return tmp_path / "own"
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Every look-up of a host name fails, and nobody waits to try again."""
+    def refuse(*arguments, **options):
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)

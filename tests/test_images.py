@@ -20,34 +20,22 @@ def saved(folder, image, name="picture.png", **options):
     return folder / name
 
 
-def test_right_size_and_mode_come_back_as_they_are(tmp_path):
-    grey, notes = read_image(saved(tmp_path, Image.fromarray(GREY)), "Gray", 8)
-    assert np.array_equal(grey, GREY) and grey.dtype == np.uint8 and notes == []
-    colour, notes = read_image(saved(tmp_path, Image.fromarray(COLOUR)), "RGB", 8)
-    assert np.array_equal(colour, COLOUR) and notes == []
+HALF = np.dstack([COLOUR, np.full((8, 8), 128, np.uint8)])
 
 
-def test_colour_becomes_grey_by_luminance(tmp_path):
-    image, notes = read_image(saved(tmp_path, Image.fromarray(COLOUR)), "Gray", 8)
-    assert np.abs(image - COLOUR @ [0.299, 0.587, 0.114]).max() <= 0.51 and notes == ["converted from mode RGB to grey"]
-
-
-def test_alpha_is_laid_over_white(tmp_path):
-    half = np.dstack([np.zeros((4, 4, 3), np.uint8), np.repeat([[128], [255]], 8).reshape(4, 4).astype(np.uint8)])
-    image, notes = read_image(saved(tmp_path, Image.fromarray(half)), "RGB", 4)
-    assert (image[:2] == 127).all() and (image[2:] == 0).all() and notes == ["transparent parts laid over white"]
-
-
-@pytest.mark.parametrize("mode", ["P", "CMYK"])
-def test_other_colour_modes_are_converted(tmp_path, mode):
-    name = "picture.tif" if mode == "CMYK" else "picture.png"
-    image, notes = read_image(saved(tmp_path, Image.fromarray(COLOUR).convert(mode), name), "RGB", 8)
-    assert image.shape == (8, 8, 3) and notes == [f"converted from mode {mode} to RGB"]
-
-
-def test_sixteen_bits_of_grey_keep_their_brightness(tmp_path):
-    path = saved(tmp_path, Image.fromarray(GREY.astype(np.uint16) * 257))
-    assert np.array_equal(read_image(path, "Gray", 8)[0], GREY)
+@pytest.mark.parametrize("picture, name, image_type, expected, notes", [
+    (Image.fromarray(GREY), "a.png", "Gray", GREY, []),
+    (Image.fromarray(COLOUR), "a.png", "RGB", COLOUR, []),
+    (Image.fromarray(COLOUR), "a.png", "Gray", COLOUR @ [0.299, 0.587, 0.114], ["converted from mode RGB to grey"]),
+    (Image.fromarray(HALF), "a.png", "RGB", 255 - (255 - COLOUR) * (128 / 255), ["transparent parts laid over white"]),
+    (Image.fromarray(COLOUR).convert("P"), "a.png", "RGB", None, ["converted from mode P to RGB"]),
+    (Image.fromarray(COLOUR).convert("CMYK"), "a.tif", "RGB", COLOUR, ["converted from mode CMYK to RGB"]),
+    (Image.fromarray(GREY.astype(np.uint16) * 257), "a.png", "Gray", GREY, []),
+], ids=["grey", "colour", "to grey", "alpha", "palette", "CMYK", "16 bits"])
+def test_any_mode_becomes_eight_bits_and_what_was_done_is_said(tmp_path, picture, name, image_type, expected, notes):
+    image, said = read_image(saved(tmp_path, picture, name), image_type, 8)
+    assert image.dtype == np.uint8 and image.shape == (8, 8, 3)[:2 + (image_type == "RGB")] and said == notes
+    assert expected is None or np.abs(image - expected).max() <= 1
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))

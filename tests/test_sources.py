@@ -40,13 +40,12 @@ def test_the_shallowest_wins_then_the_first_by_alphabet_four_levels_deep(place):
 
 @pytest.mark.parametrize("value, message", [
     ("{}/absent", "which is not there; name a folder"), ("{}/file", "which is a file"),
-    ("'{}/own'", "which is not there"), ("{}/own ", "which is not there"),
-])
+    ("'{}/own'", "without quotes or blanks"), ("{}/own ", "without quotes or blanks")])
 def test_a_bad_smai_data_is_an_error_at_once(tmp_path, monkeypatch, value, message):
     put(tmp_path, "file", "own/border.png")
     monkeypatch.setenv("SMAI_DATA", value.format(tmp_path))
     for look in (overview, lambda: sources.find_file("border.png")):
-        with pytest.raises(ValueError, match=f"SMAI_DATA: expected the path of a folder without quotes or blanks .*{message}"):
+        with pytest.raises(ValueError, match=f"SMAI_DATA: expected the path of a folder.*{message}"):
             look()
 
 

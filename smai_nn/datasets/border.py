@@ -36,8 +36,8 @@ def mask_from_image(image):
     colours, counts = np.unique(image.reshape(-1, 3), axis=0, return_counts=True)
     found = ", ".join(f"{tuple(colours[i].tolist())} {counts[i] / counts.sum():.0%}" for i in np.argsort(-counts)[:4])
     raise ValueError(f"border image: expected two clear colours, one near orange {COLOURS[0].tolist()} for "
-                     f"{COUNTRIES[0]}, one near purple or violet {COLOURS[1].tolist()} for {COUNTRIES[1]}; found {found}"
-                     f"{' and others' if len(colours) > 4 else ''}; draw it in two such colours")
+                     f"{COUNTRIES[0]}, one near purple or violet {COLOURS[1].tolist()} for {COUNTRIES[1]}; found "
+                     f"{found}{' and others' if len(colours) > 4 else ''}; draw it in two such colours")
 
 
 def touches_other_country(mask):

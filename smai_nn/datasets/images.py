@@ -96,5 +96,5 @@ def crop_pictures(images, height, width, crop):
     """
     rows, columns = images[0].shape
     top, bottom, left, right = np.multiply(crop, (rows, rows, columns, columns)).tolist()
-    return np.stack([Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC, (left, top, right, bottom))
-                     for image in images])
+    box = (left, top, right, bottom)
+    return np.stack([Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC, box) for image in images])

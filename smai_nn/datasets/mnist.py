@@ -1,7 +1,6 @@
-"""MNIST: 28x28 grey digits, from whichever source there is.
+"""MNIST: 28x28 grey digits from `mnist.npz`, four idx files or scikit-learn's copy; else the 5,000 that ship.
 
-In order: `mnist.npz` or the four idx files in $SMAI_DATA or data/; scikit-learn's copy of `mnist_784`; a download, if
-$SMAI_DOWNLOAD is 1; the 5,000 digits that ship as data/mnist_5k.npz. Source: assignment section 3.1.
+Source: assignment section 3.1.
 """
 
 import dataclasses
@@ -36,7 +35,7 @@ class Mnist:
 
 
 def load_mnist():
-    """Return a Mnist, from the first source that is there.
+    """Return a Mnist, from the first source that is there, or what ships; with $SMAI_DOWNLOAD=1 a download before that.
 
     Raises ValueError for a damaged or incomplete one, or another data set; ConnectionError for a download that fails.
     """
