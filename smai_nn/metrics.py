@@ -34,6 +34,7 @@ def spectrum(picture):
     """
     from scipy.fft import dctn  # loaded late: it takes a tenth of a second
 
+    picture = np.asarray(picture, float)
     size = len(picture)
     squares = np.square(dctn(picture, axes=(0, 1), norm="ortho")).reshape(size, size, -1).mean(axis=2) / size ** 2
     half_cycles = np.arange(size)

@@ -181,7 +181,7 @@ def test_prediction_is_clipped_and_must_fit(picture):
     ({"image_type": "CMYK"}, ValueError, "image_type: expected one of 'RGB', 'Gray'"),
     ({"method": "Polynomial", "order": 0}, ValueError, "order: expected a whole number >= 1, got 0"),
     ({"method": "Fourier", "freq": -1}, ValueError, "freq: expected a whole number >= 1, got -1"),
-    ({"img_path": "nowhere.png"}, FileNotFoundError, "nowhere.png: expected it in data"),
+    ({"img_path": "nowhere.png"}, FileNotFoundError, "nowhere.png: expected it in .SMAI_DATA or data/"),
     ({"img_path": "/nowhere/cat.jpg"}, FileNotFoundError, "expected a file, found nothing there"),
     ({"batch_size": 0}, ValueError, "batch_size: expected a whole number >= 1"),
     ({"size": 1}, ValueError, "size: expected a whole number >= 2"),
