@@ -9,11 +9,13 @@ import dataclasses
 import hashlib
 import os
 import re
+import socket
 from pathlib import Path
 
 from smai_nn.files import existing, load_npz, save_npz
 
 ROOT = Path(__file__).resolve().parents[2]  # the folder that holds data/, runs/ and the notebook
+DOWNLOAD_TIMEOUT = 30  # seconds without an answer after which a download is given up
 LEVELS = 4  # of folders below a place that are looked through
 NORMAL = "George_W_Bush"  # the person whose pictures the assignment asks for: beside him are people's folders
 # The pictures that ship, by the first 16 digits of their sha256; any other picture in data/ is somebody's own.
@@ -126,8 +128,12 @@ def scikit_learn_home():
 
 def fetch(what, function, **options):
     """Return what one of scikit-learn's functions gets from its folder or the network. Raises ConnectionError."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # scikit-learn itself would wait for ever
     try:
         return function(data_home=scikit_learn_home(), n_retries=1, **options)
     except (OSError, ValueError) as error:
         raise ConnectionError(f"{what}: expected to get it through scikit-learn, could not ({error}); try again later, "
                               "or unset SMAI_DOWNLOAD to go on without it") from error
+    finally:
+        socket.setdefaulttimeout(before)
