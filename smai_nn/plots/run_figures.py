@@ -7,11 +7,11 @@ from smai_nn.experiments.border import BorderResult
 from smai_nn.experiments.compression import DigitResult
 from smai_nn.experiments.detection import DetectionResult
 from smai_nn.experiments.reconstruction import ReconstructionResult
-from smai_nn.experiments.samples import SampleResult
-from smai_nn.experiments.whole_map import WholeMapResult
+from smai_nn.experiments.search import SearchResult
 from smai_nn.plots.compression import plot_digits
 from smai_nn.plots.curves import plot_loss_against_samples
 from smai_nn.plots.maps import change_map_prediction, plot_map_prediction
+from smai_nn.plots.search import plot_ancestry
 
 _map_figures = {}  # ground truth, as bytes -> the figure that this process changes from run to run
 
@@ -24,26 +24,12 @@ def run_figures(result):
 
 @run_figures.register
 def _(result: BorderResult):
-    return _loss_and_map(result, result.setting.label, f"training loss ({result.setting.loss})")
-
-
-@run_figures.register
-def _(result: SampleResult):
-    loss_name = "training loss (bce)" if result.setting.uses_gradients else "squared error before a sample is learnt"
-    return _loss_and_map(result, result.setting.label, loss_name)
-
-
-@run_figures.register
-def _(result: WholeMapResult):
-    return _loss_and_map(result, result.setting.architecture, "training loss (bce)")
-
-
-def _loss_and_map(result, label, loss_name):
-    truth, title = result.truth, f"{label}, seed {result.setting.seed}"
+    setting, truth = result.setting, result.truth
+    title = f"{setting.label}, seed {setting.seed}"
     key = truth.tobytes()
     if key not in _map_figures:
         _map_figures[key] = plot_map_prediction(truth, truth, COUNTRIES, title)
-    return {"loss": plot_loss_against_samples({label: result.history}, loss_name=loss_name),
+    return {"loss": plot_loss_against_samples({setting.label: result.history}, loss_name=f"training loss ({setting.loss})"),
             "map": change_map_prediction(_map_figures[key], truth, result.predicted, title)}
 
 
@@ -66,3 +52,9 @@ def _(result: DetectionResult):
     if not result.history.epochs:  # PCA and the mean picture are not trained
         return {}
     return {"loss": plot_loss_against_samples({result.setting.label: result.history}, loss_name="training loss (mse)")}
+
+
+@run_figures.register
+def _(result: SearchResult):
+    title = f"{result.winner.label}, seed {result.setting.seed}"
+    return {"loss": plot_ancestry(result), "map": plot_map_prediction(result.truth, result.predicted, COUNTRIES, title)}
