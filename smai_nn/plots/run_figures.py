@@ -7,7 +7,9 @@ from smai_nn.experiments.border import BorderResult
 from smai_nn.experiments.compression import DigitResult
 from smai_nn.experiments.detection import DetectionResult
 from smai_nn.experiments.reconstruction import ReconstructionResult
+from smai_nn.experiments.samples import SampleResult
 from smai_nn.experiments.search import SearchResult
+from smai_nn.experiments.whole_map import WholeMapResult
 from smai_nn.plots.compression import plot_digits
 from smai_nn.plots.curves import plot_loss_against_samples
 from smai_nn.plots.maps import change_map_prediction, plot_map_prediction
@@ -24,12 +26,26 @@ def run_figures(result):
 
 @run_figures.register
 def _(result: BorderResult):
-    setting, truth = result.setting, result.truth
-    title = f"{setting.label}, seed {setting.seed}"
+    return _loss_and_map(result, result.setting.label, f"training loss ({result.setting.loss})")
+
+
+@run_figures.register
+def _(result: SampleResult):
+    loss_name = "training loss (bce)" if result.setting.uses_gradients else "squared error before a sample is learnt"
+    return _loss_and_map(result, result.setting.label, loss_name)
+
+
+@run_figures.register
+def _(result: WholeMapResult):
+    return _loss_and_map(result, result.setting.architecture, "training loss (bce)")
+
+
+def _loss_and_map(result, label, loss_name):
+    truth, title = result.truth, f"{label}, seed {result.setting.seed}"
     key = truth.tobytes()
     if key not in _map_figures:
         _map_figures[key] = plot_map_prediction(truth, truth, COUNTRIES, title)
-    return {"loss": plot_loss_against_samples({setting.label: result.history}, loss_name=f"training loss ({setting.loss})"),
+    return {"loss": plot_loss_against_samples({label: result.history}, loss_name=loss_name),
             "map": change_map_prediction(_map_figures[key], truth, result.predicted, title)}
 
 
