@@ -4,7 +4,6 @@ import dataclasses
 import os
 
 from smai_nn.checks import require_choice
-from smai_nn.experiments.search import SearchSetting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,7 +12,6 @@ class XorProfile:
 
     seeds: tuple
     widths: tuple  # of all hidden layers
-    pairs: tuple  # of two hidden layers, unequal
     gradient_seeds: tuple
 
 
@@ -25,7 +23,6 @@ class BorderProfile:
     max_epochs: int  # cap where early stopping decides
     grid_depths: tuple  # hidden layers in the grid of architectures
     grid_widths: tuple
-    activations: tuple
     longer_epochs: int  # of the runs that go on without early stopping
     depths: tuple  # with all other things fixed
     widths: tuple  # likewise
@@ -43,6 +40,7 @@ class DigitProfile:
     trials: dict  # optimizer -> learning rates that are tried
     trial_epochs: int
     trial_samples: int
+
 
 @dataclasses.dataclass(frozen=True)
 class PicturesProfile:
@@ -86,6 +84,7 @@ class WholeMapProfile:
     seeds: tuple
     max_epochs: int
 
+
 @dataclasses.dataclass(frozen=True)
 class FacesProfile:
     """Section 3.2."""
@@ -106,7 +105,6 @@ class Profile:
     note: str  # for the set-up table
     xor: XorProfile
     border: BorderProfile
-    searches: tuple  # SearchSettings of section 1.5, goal 1
     samples: SampleProfile
     whole_map: WholeMapProfile
     pictures: PicturesProfile
@@ -116,12 +114,10 @@ class Profile:
 
 FULL = Profile(
     "full", "full: all grids and seeds",
-    XorProfile(seeds=tuple(range(7)), widths=(2, 4, 8, 16), pairs=((8, 4), (4, 8)),
-               gradient_seeds=(0, 1, 2, 3, 4)),
+    XorProfile(seeds=tuple(range(7)), widths=(2, 4, 8, 16), gradient_seeds=(0, 1, 2, 3, 4)),
     BorderProfile(seeds=(0, 1, 2), max_epochs=500, longer_epochs=100, grid_depths=(1, 2, 3), grid_widths=(8, 32, 64),
-                  activations=("relu", "tanh", "sigmoid"), depths=(1, 2, 3, 4, 5, 6), widths=(4, 8, 16, 32, 64, 128),
-                  learning_rates=(0.001, 0.003, 0.01), batch_sizes=(16, 64, 256), accumulations=(1, 4, 16)),
-    tuple(SearchSetting(seed=seed) for seed in range(5)),
+                  depths=(1, 2, 3, 4, 5, 6), widths=(4, 8, 16, 32, 64, 128), learning_rates=(0.001, 0.003, 0.01),
+                  batch_sizes=(16, 64, 256), accumulations=(1, 4, 16)),
     SampleProfile(sgd_rates=(0.01, 0.03, 0.1, 0.3), adam_rates=(0.0003, 0.001, 0.003, 0.01), batch_sizes=(1, 4, 16, 64),
                   accumulations=(1, 4), slopes=(30.0, 60.0, 120.0, 240.0), noise_ratios=(3.0, 10.0, 30.0, 100.0),
                   gradient_tuning_seeds=(100, 101, 102), tuning_seeds=(100, 101, 102, 103, 104), tuning_samples=10_000,
@@ -140,12 +136,10 @@ FULL = Profile(
 
 QUICK = Profile(
     "quick", "quick: the same code on smaller grids, fewer epochs and samples, for a quick look",
-    XorProfile(seeds=(0, 1), widths=(2, 8), pairs=((8, 4), (4, 8)), gradient_seeds=(0,)),
+    XorProfile(seeds=(0, 1), widths=(2, 8), gradient_seeds=(0,)),
     BorderProfile(seeds=(0, 1), max_epochs=30, longer_epochs=40, grid_depths=(1, 2), grid_widths=(8, 32),
-                  activations=("relu", "tanh", "sigmoid"), depths=(1, 3), widths=(8, 32),
-                  learning_rates=(0.003, 0.01), batch_sizes=(16, 64), accumulations=(1, 4)),
-    (SearchSetting(max_parameters=25, starts=8, least_starts=2, closer_starts=40, sharpened=8, far=0.03, hopeless=0.01,
-                   explore_iterations=30, sharpen_iterations=15, vary_iterations=15, generations=2, rounds=1),),
+                  depths=(1, 3), widths=(8, 32), learning_rates=(0.003, 0.01),
+                  batch_sizes=(16, 64), accumulations=(1, 4)),
     SampleProfile(sgd_rates=(0.1,), adam_rates=(0.003,), batch_sizes=(4, 16), accumulations=(1, 4),
                   slopes=(60.0, 120.0), noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,), tuning_seeds=(100, 101),
                   tuning_samples=2500, gradient_seeds=(0, 1), seeds=(0, 1, 2), gradient_samples=10_000),
@@ -153,12 +147,10 @@ QUICK = Profile(
     PicturesProfile(size=40, study_size=32, scaling_epochs=4, scaling_seeds=(0,), screening_epochs=4,
                     screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"),
                               ("momentum", 0.03, 128, "cosine")),
-                    epochs={"smiley": 50, "cat": 150}, blur_levels=(0, 2, 5, 10),
-                    blur_seeds={5: (0, 1)}, blur_max_epochs=60),
+                    epochs=FULL.pictures.epochs, blur_levels=(0, 2, 5, 10), blur_seeds={5: (0, 1)}, blur_max_epochs=60),
     DigitProfile(epochs={32: 6, 8: 3, 2: 3}, training_samples=4000, trial_epochs=2, trial_samples=2000,
                  trials={"sgd": (10.0,), "momentum": (1.0,), "adam": (0.003,)}),
-    FacesProfile(seeds=(0, 1), bottlenecks=(4, 8, 16), hidden=(64, 32), deeper=(64, 48, 32), max_epochs=15,
-                 box_step=4))
+    FacesProfile(seeds=(0, 1), bottlenecks=(4, 8, 16), hidden=(64, 32), deeper=(64, 48, 32), max_epochs=15, box_step=4))
 
 PROFILES = {profile.name: profile for profile in (FULL, QUICK)}
 

@@ -42,35 +42,14 @@ class BorderSetting:
         require_choice(self.activation, "activation", tuple(ACTIVATIONS))
         require_choice(self.optimizer, "optimizer", tuple(OPTIMIZERS))
 
-    @property
-    def architecture(self):
-        """The widths, input and output included, such as "2-32-32-1"."""
-        return "-".join(map(str, (2, *self.hidden, 1)))
-
-    @property
-    def label(self):
-        """Architecture and activation, such as "2-32-32-1 relu"."""
-        return f"{self.architecture} {self.activation}"
-
-    @property
-    def depth(self):
-        """Number of hidden layers."""
-        return len(self.hidden)
-
-    @property
-    def width(self):
-        """Width of the first hidden layer."""
-        return self.hidden[0]
-
-    @property
-    def batching(self):
-        """Such as "batch 32, accumulation 1"."""
-        return f"batch {self.batch_size}, accumulation {self.grad_accumulation_steps}"
-
-    @property
-    def samples_per_update(self):
-        """Samples whose gradients one update uses."""
-        return self.batch_size * self.grad_accumulation_steps
+    depth = property(lambda self: len(self.hidden), doc="Number of hidden layers.")
+    width = property(lambda self: self.hidden[0], doc="Width of the first hidden layer.")
+    label = property(lambda self: f"{'-'.join(map(str, (2, *self.hidden, 1)))} {self.activation}",
+                     doc="All widths and the activation, such as '2-32-32-1 relu'.")
+    batching = property(lambda self: f"batch {self.batch_size}, accumulation {self.grad_accumulation_steps}",
+                        doc="Such as 'batch 32, accumulation 1'.")
+    samples_per_update = property(lambda self: self.batch_size * self.grad_accumulation_steps,
+                                  doc="Samples whose gradients one update uses.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,16 +67,8 @@ class BorderResult:
     folder: Path
 
     @property
-    def converged(self):
-        """Whether early stopping, and not the cap on epochs, ended the run."""
-        return self.history.stop_reason == "early_stopping"
-
-    @property
     def is_stuck(self):
-        """Whether the rule ended the run early on the plateau of the majority class.
-
-        That is: within STUCK_EPOCHS epochs, no more than STUCK_GAIN above the majority's accuracy.
-        """
+        """Whether it ended on the majority's plateau: within STUCK_EPOCHS epochs, at most STUCK_GAIN above it."""
         return self.history.epochs <= STUCK_EPOCHS and self.accuracy <= self.majority_accuracy + STUCK_GAIN
 
 
@@ -124,9 +95,9 @@ def read_border(folder):
     """Return the BorderResult of a finished run's folder."""
     folder = RunFolder(folder)
     metrics, maps = folder.metrics(), folder.arrays("map")
-    return BorderResult(restore_setting(BorderSetting, folder.settings()["setting"]), metrics["parameter_count"],
-                        metrics["map_loss"], metrics["map_accuracy"], metrics["majority_accuracy"],
-                        History.restore(folder.arrays("history"), metrics), maps["truth"], maps["predicted"], folder.path)
+    plain = [metrics[name] for name in ("parameter_count", "map_loss", "map_accuracy", "majority_accuracy")]
+    return BorderResult(restore_setting(BorderSetting, folder.settings()["setting"]), *plain,
+                        History.restore(folder.arrays("history"), metrics), **maps, folder=folder.path)
 
 
 def border_source(setting=None):
@@ -152,56 +123,56 @@ def group(results, *names):
     return groups
 
 
+def values_of(results, name):
+    """Return an attribute of each result, or of its history, or of its setting, as an array."""
+    places = [next(p for p in (r, r.history, r.setting) if hasattr(p, name)) for r in results]
+    return np.array([getattr(place, name) for place in places])
+
+
 def median(results, name):
-    """Return the median over results of an attribute such as "accuracy", or of one of their histories."""
-    return float(np.median([value_of(r, name) for r in results]))
+    """Return the median over results of an attribute such as "accuracy" (see `values_of`)."""
+    return float(np.median(values_of(results, name)))
 
 
 def spread(results, name, form, scale=1):
-    """Return "median (least–greatest)" over results of an attribute, or of one of their histories, as text."""
-    values = scale * np.array([value_of(r, name) for r in results])
+    """Return "median (least–greatest)" over results of an attribute, as text."""
+    values = scale * values_of(results, name)
     return f"{np.median(values):{form}} ({values.min():{form}}–{values.max():{form}})"
-
-
-def value_of(result, name):
-    """Return an attribute of a result, of its history or of its setting."""
-    place = next(place for place in (result, result.history, result.setting) if hasattr(place, name))
-    return getattr(place, name)
 
 
 def summary(results, *names):
     """Return a table row for each combination of the named settings: medians over seeds, range in brackets."""
-    rows = []
-    for values, runs in group(results, *names).items():
-        values = values if len(names) > 1 else (values,)
-        rows.append({**dict(zip(names, values)), "parameters": runs[0].parameter_count,
-                     "final loss": spread(runs, "loss", ".3f"), "accuracy (%)": spread(runs, "accuracy", ".1f", 100),
-                     "epochs": f"{median(runs, 'epochs'):.0f}", "thousand samples": f"{median(runs, 'samples') / 1e3:.0f}",
-                     "seconds": f"{median(runs, 'seconds'):.2f}", "stuck": f"{sum(r.is_stuck for r in runs)} of {len(runs)}"})
-    return rows
+    return [{name: getattr(runs[0].setting, name) for name in names}
+            | {"parameters": runs[0].parameter_count, "final loss": spread(runs, "loss", ".3f"),
+               "accuracy (%)": spread(runs, "accuracy", ".1f", 100), "epochs": f"{median(runs, 'epochs'):.0f}",
+               "thousand samples": f"{median(runs, 'samples') / 1e3:.0f}", "seconds": f"{median(runs, 'seconds'):.2f}",
+               "stuck": f"{sum(r.is_stuck for r in runs)} of {len(runs)}"} for runs in group(results, *names).values()]
 
 
 def pivot(results, down, across, cell):
-    """Return a table: a row for each value of the setting `down` (a tuple of names), a column for each of `across`.
+    """Return a table: a row for each value of the settings `down` (a tuple of names), a column for each of `across`.
 
     `cell(runs)` makes a text of the runs of one setting.
     """
     rows, columns = [], sorted(group(results, across))
-    for values, runs in group(results, *down).items():
+    for runs in group(results, *down).values():
         own = group(runs, across)
-        rows.append({**dict(zip(down, values if len(down) > 1 else (values,))),
-                     **{f"{across} {value:g}": cell(own[value]) if value in own else "" for value in columns}})
+        rows.append({name: getattr(runs[0].setting, name) for name in down}
+                    | {f"{across} {value:g}": cell(own[value]) if value in own else "" for value in columns})
     return rows
 
 
 def loss_and_accuracy(runs):
     """Return a table's cell: median loss, median accuracy with its range, and how many are stuck, if any are."""
-    stuck = sum(r.is_stuck for r in runs)
-    return f"{median(runs, 'loss'):.3f}, {spread(runs, 'accuracy', '.1f', 100)} %" + f", {stuck} stuck" * bool(stuck)
+    return f"{median(runs, 'loss'):.3f}, {spread(runs, 'accuracy', '.1f', 100)} %{_stuck(runs)}"
 
 
 def cost(runs):
     """Return a table's cell: median accuracy, thousand samples and seconds, and how many are stuck, if any are."""
+    return (f"{100 * median(runs, 'accuracy'):.1f} %, {median(runs, 'samples') / 1e3:.0f} k, "
+            f"{median(runs, 'seconds'):.2f} s{_stuck(runs)}")
+
+
+def _stuck(runs):
     stuck = sum(r.is_stuck for r in runs)
-    return (f"{100 * median(runs, 'accuracy'):.1f} %, {median(runs, 'samples') / 1e3:.0f} k, {median(runs, 'seconds'):.2f} s"
-            + f", {stuck} stuck" * bool(stuck))
+    return f", {stuck} stuck" if stuck else ""

@@ -1,10 +1,10 @@
-"""Facts of sections 1.2 and 1.4: plain numbers with names, computed from results, for the notebook's text and claims."""
+"""Facts of sections 1.1, 1.2 and 1.4: plain numbers with names, computed from results, for text and claims."""
 
 import numpy as np
 
 from smai_nn.activations import ReLU, Sigmoid
 from smai_nn.datasets.border import touches_other_country
-from smai_nn.experiments.border import group, median, value_of
+from smai_nn.experiments.border import group, median, values_of
 from smai_nn.model import build_network
 
 
@@ -34,37 +34,27 @@ def accumulation_facts(dataset):
 
 
 def one_run_facts(result):
-    """Return the facts of section 1.2's run."""
+    """Return the facts of section 1.2's run; the stopping rule looks at the ratios L_t / L_(t - patience)."""
     history, patience = result.history, result.setting.patience
-    back = history.epoch_loss[-1 - patience] if history.epochs > patience else None
+    losses = np.array(history.epoch_loss)
+    ratios = (losses[patience:] / losses[:-patience]).tolist()
     return {"run.epochs": history.epochs, "run.samples": history.samples, "run.updates": history.updates,
-            "run.seconds": history.seconds, "run.accuracy": result.accuracy, "run.loss": result.loss,
-            "run.majority": result.majority_accuracy, "run.parameters": result.parameter_count,
-            "run.last_ratio": history.epoch_loss[-1] / back if back else None,
-            "run.ratio_before": _ratio_before(history.epoch_loss, patience),
-            "run.limit": 1 - result.setting.relative_loss_threshold, "run.patience": patience}
-
-
-def _ratio_before(losses, patience):
-    """Return the least of the ratios L_t / L_(t - patience) before the last one: all of them were below the limit."""
-    ratios = [losses[t] / losses[t - patience] for t in range(patience, len(losses) - 1)]
-    return max(ratios, default=None)
+            "run.seconds": history.seconds, "run.accuracy": result.accuracy, "run.majority": result.majority_accuracy,
+            "run.parameters": result.parameter_count, "run.patience": patience,
+            "run.limit": 1 - result.setting.relative_loss_threshold, "run.last_ratio": ratios[-1],
+            "run.ratio_before": max(ratios[:-1], default=None)}
 
 
 def batching_facts(runs):
     """Return the facts of the ways to batch of section 1.2; each is compared with the first."""
-    facts = {}
+    facts, first = {}, runs[0].history
     for result in runs:
         history, setting = result.history, result.setting
-        name = f"batching.{setting.batch_size}x{setting.grad_accumulation_steps}"
-        milliseconds = 1000 * float(np.mean(history.epoch_seconds))
-        facts |= {f"{name}.samples_per_update": history.samples / history.updates,
-                  f"{name}.updates_per_epoch": history.updates / history.epochs,
-                  f"{name}.milliseconds_per_epoch": milliseconds}
-    first = f"batching.{runs[0].setting.batch_size}x{runs[0].setting.grad_accumulation_steps}"
-    for name in [name.rsplit(".", 1)[0] for name in facts if name.endswith("updates_per_epoch")]:
-        facts |= {f"{name}.updates_off_by": facts[f"{name}.updates_per_epoch"] - facts[f"{first}.updates_per_epoch"],
-                  f"{name}.times_as_long": facts[f"{name}.milliseconds_per_epoch"] / facts[f"{first}.milliseconds_per_epoch"]}
+        updates, seconds = history.updates / history.epochs, float(np.mean(history.epoch_seconds))
+        own = {"samples_per_update": history.samples / history.updates, "updates_per_epoch": updates,
+               "updates_off_by": updates - first.updates / first.epochs, "milliseconds_per_epoch": 1000 * seconds,
+               "times_as_long": seconds / float(np.mean(first.epoch_seconds))}
+        facts |= {f"batching.{setting.batch_size}x{setting.grad_accumulation_steps}.{k}": v for k, v in own.items()}
     return facts
 
 
@@ -72,27 +62,22 @@ def grid_facts(runs):
     """Return the facts of the grid of architectures."""
     curved = [r for r in runs if r.setting.activation != "identity"]
     linear = [r for r in runs if r.setting.activation == "identity"]
-    settings = group(curved, "label")
-    best = max(settings, key=lambda label: median(settings[label], "accuracy"))
-    facts = {"grid.runs": len(runs), "grid.stuck": sum(r.is_stuck for r in runs),
-             "grid.converged": sum(r.converged for r in runs), "grid.best": best,
-             "grid.best_median": median(settings[best], "accuracy"),
-             "grid.best_parameters": settings[best][0].parameter_count,
-             "grid.best_single": max(r.accuracy for r in runs), "grid.linear": median(linear, "accuracy"),
-             "grid.linear_gain": abs(median(linear, "accuracy") - runs[0].majority_accuracy),
-             "grid.majority": runs[0].majority_accuracy,
-             "grid.seed_range": float(np.median([np.ptp([r.accuracy for r in own]) for own in settings.values()])),
-             "grid.setting_range": float(np.ptp([median(own, "accuracy") for own in settings.values()])),
-             "grid.rank_size": rank_correlation(curved, "parameter_count", "accuracy"),
-             "grid.rank_epochs": rank_correlation(curved, "epochs", "accuracy"),
-             "grid.rank_loss": rank_correlation(curved, "loss", "accuracy")}
-    for name, own in group(curved, "activation").items():
-        facts[f"grid.{name}"] = median(own, "accuracy")
-    for name, own in group(curved, "depth").items():
-        facts[f"grid.depth{name}"] = median(own, "accuracy")
+    settings, majority = group(curved, "label"), runs[0].majority_accuracy
+    medians = {label: median(own, "accuracy") for label, own in settings.items()}
+    best = max(medians, key=medians.get)
     picture = median_run(settings[best])
     wrong, edge = picture.predicted != picture.truth, touches_other_country(picture.truth)
-    return facts | {"grid.edge_share": float(edge.mean()), "grid.errors_at_edge": float(edge[wrong].mean())}
+    facts = {"grid.runs": len(runs), "grid.stuck": sum(r.is_stuck for r in runs),
+             "grid.converged": sum(r.history.stop_reason == "early_stopping" for r in runs), "grid.majority": majority,
+             "grid.best": best, "grid.best_median": medians[best], "grid.best_parameters": picture.parameter_count,
+             "grid.best_single": max(r.accuracy for r in runs), "grid.linear": median(linear, "accuracy"),
+             "grid.linear_gain": abs(median(linear, "accuracy") - majority), "grid.seed_range": seed_range(settings),
+             "grid.setting_range": max(medians.values()) - min(medians.values()),
+             "grid.rank_size": rank_correlation(curved, "parameter_count", "accuracy"),
+             "grid.rank_epochs": rank_correlation(curved, "epochs", "accuracy"),
+             "grid.edge_share": float(edge.mean()), "grid.errors_at_edge": float(edge[wrong].mean())}
+    facts |= {f"grid.{name}": median(own, "accuracy") for name, own in group(curved, "activation").items()}
+    return facts | {f"grid.depth{depth}": median(own, "accuracy") for depth, own in group(curved, "depth").items()}
 
 
 def picked_runs(runs):
@@ -106,68 +91,64 @@ def median_run(runs):
     return sorted(runs, key=lambda r: r.accuracy)[len(runs) // 2]
 
 
+def seed_range(settings):
+    """Return by how much the accuracies of one setting's seeds differ, the median over settings (see `group`)."""
+    return float(np.median([np.ptp(values_of(own, "accuracy")) for own in settings.values()]))
+
+
 def rank_correlation(runs, one, other):
     """Return Spearman's rank correlation of two attributes over runs; None if one of them is constant."""
     from scipy.stats import spearmanr  # loaded late: it takes half a second
 
-    pair = [[value_of(r, name) for r in runs] for name in (one, other)]
+    pair = values_of(runs, one), values_of(runs, other)
     return None if np.ptp(pair[0]) == 0 or np.ptp(pair[1]) == 0 else float(spearmanr(*pair).statistic)
 
 
 def effect_facts(runs, by):
-    """Return the facts of a study of depth or width (`by`): per activation first, best and last value, and stuck runs."""
+    """Return the facts of a study of depth or width (`by`): for each activation its first, best and last value."""
     facts = {f"{by}.runs": len(runs), f"{by}.stuck": sum(r.is_stuck for r in runs),
              f"{by}.stuck_least": sum(r.is_stuck for r in group(runs, by)[min(group(runs, by))]),
-             f"{by}.seed_range": float(np.median([np.ptp([r.accuracy for r in own])
-                                                  for own in group(runs, by, "activation").values()]))}
+             f"{by}.seed_range": seed_range(group(runs, by, "activation"))}
     for name, own in group(runs, "activation").items():
-        values = sorted(group(own, by))
-        accuracy = {v: median(group(own, by)[v], "accuracy") for v in values}
-        best = max(accuracy, key=accuracy.get)
-        facts |= {f"{by}.{name}.first": accuracy[values[0]], f"{by}.{name}.second": accuracy[values[1]],
-                  f"{by}.{name}.best": accuracy[best], f"{by}.{name}.best_at": best,
-                  f"{by}.{name}.last": accuracy[values[-1]], f"{by}.{name}.lost": accuracy[best] - accuracy[values[-1]],
-                  f"{by}.{name}.gain": accuracy[best] - accuracy[values[0]],
-                  f"{by}.{name}.first_loss": median(group(own, by)[values[0]], "loss"),
-                  f"{by}.{name}.best_loss": median(group(own, by)[best], "loss"),
-                  f"{by}.{name}.last_loss": median(group(own, by)[values[-1]], "loss"),
-                  f"{by}.{name}.best_epochs": median(group(own, by)[best], "epochs"),
-                  f"{by}.{name}.last_epochs": median(group(own, by)[values[-1]], "epochs")}
+        settings = group(own, by)
+        accuracy = {value: median(settings[value], "accuracy") for value in sorted(settings)}
+        (first, second, *_), last, best = accuracy, max(accuracy), max(accuracy, key=accuracy.get)
+        found = {"first": accuracy[first], "second": accuracy[second], "last": accuracy[last], "best": accuracy[best],
+                 "best_at": best, "gain": accuracy[best] - accuracy[first], "lost": accuracy[best] - accuracy[last],
+                 "last_loss": median(settings[last], "loss"), "last_epochs": median(settings[last], "epochs"),
+                 "best_epochs": median(settings[best], "epochs")}
+        facts |= {f"{by}.{name}.{what}": value for what, value in found.items()}
     return facts
 
 
 def cost_facts(runs):
     """Return the facts of the study of batch size, accumulation and learning rate."""
     settings = group(runs, "learning_rate", "batch_size", "grad_accumulation_steps")
-    facts = {"cost.runs": len(runs), "cost.stuck": sum(r.is_stuck for r in runs),
-             "cost.converged": sum(r.converged for r in runs),
-             "cost.rank_window": rank_correlation(runs, "samples_per_update", "accuracy"),
+    facts = {"cost.rank_window": rank_correlation(runs, "samples_per_update", "accuracy"),
              "cost.rank_window_samples": rank_correlation(runs, "samples_per_update", "samples")}
     free = {key: own for key, own in settings.items() if not any(r.is_stuck for r in own)}
-    for name, pick, measure in (("fastest", min, "seconds"), ("leanest", min, "samples"), ("most_accurate", max, "accuracy")):
+    winners = ("fastest", min, "seconds"), ("leanest", min, "samples"), ("most_accurate", max, "accuracy")
+    for name, pick, measure in winners:
         key = pick(free, key=lambda k: median(free[k], measure))
         facts |= {f"cost.{name}": f"rate {key[0]:g}, batch {key[1]}, accumulation {key[2]}",
                   **{f"cost.{name}.{m}": median(free[key], m) for m in ("accuracy", "samples", "seconds")}}
     for (size, steps), own in group(runs, "batch_size", "grad_accumulation_steps").items():
-        facts |= {f"cost.{size}x{steps}.{m}": median(own, m) for m in ("accuracy", "samples", "epochs")}
-        facts[f"cost.{size}x{steps}.milliseconds"] = float(np.median([1000 * np.mean(r.history.epoch_seconds) for r in own]))
-    for window, own in group(runs, "samples_per_update").items():
-        products = [median(same, "samples") for same in group(own, "batch_size").values()]
-        facts[f"cost.window{window}.samples_ratio"] = max(products) / min(products)
-        facts[f"cost.window{window}.samples"] = median(own, "samples")
+        seconds = [np.mean(r.history.epoch_seconds) for r in own]
+        facts |= {f"cost.{size}x{steps}.samples": median(own, "samples"),
+                  f"cost.{size}x{steps}.milliseconds": 1000 * float(np.median(seconds))}
     for rate, own in group(runs, "learning_rate").items():
-        facts |= {f"cost.rate{rate:g}.accuracy": median(own, "accuracy"), f"cost.rate{rate:g}.samples": median(own, "samples")}
+        facts[f"cost.rate{rate:g}.samples"] = median(own, "samples")
     return facts
 
 
 def study_facts(runs, longer):
     """Return the facts over all runs of section 1.4; `longer` are runs of the widest tanh network without the rule."""
-    top = max(runs, key=lambda r: r.accuracy)
     settings = group(runs, "label", "learning_rate", "batch_size", "grad_accumulation_steps").values()
-    return {"border.runs": len(runs), "border.best_accuracy": top.accuracy, "border.best_label": top.setting.label,
+    accuracies = values_of(runs, "accuracy")
+    return {"border.runs": len(runs), "border.best_accuracy": float(accuracies.max()),
             "border.best_median_accuracy": max(median(own, "accuracy") for own in settings),
-            "border.least_accuracy": min(r.accuracy for r in runs), "border.stuck": sum(r.is_stuck for r in runs),
+            "border.least_accuracy": float(accuracies.min()), "border.reach_91": int((accuracies >= 0.91).sum()),
+            "border.stuck": sum(r.is_stuck for r in runs),
             "border.stuck_deep": sum(r.is_stuck and r.setting.depth > 1 for r in runs),
-            "border.reach_91": sum(r.accuracy >= 0.91 for r in runs), "border.median_seconds": median(runs, "seconds"),
-            "border.median_samples": median(runs, "samples"), "border.longer": median(longer, "accuracy"),
-            "border.longer_loss": median(longer, "loss"), "border.longer_epochs": longer[0].history.epochs}
+            "border.longer": median(longer, "accuracy"), "border.longer_loss": median(longer, "loss"),
+            "border.longer_epochs": longer[0].history.epochs}

@@ -9,7 +9,9 @@ import itertools
 import numpy as np
 
 from smai_nn.activations import ACTIVATIONS
+from smai_nn.experiments.border import group
 from smai_nn.gradcheck import compare_gradients
+from smai_nn.metrics import accuracy
 from smai_nn.model import build_network
 from smai_nn.optim import Adam
 from smai_nn.runs import Study
@@ -43,20 +45,10 @@ class XorSetting:
     check_gradient: bool = False  # also compare backpropagation with central differences, at the start
     most_starts: int = 200  # after which a run ends without success
 
-    @property
-    def architecture(self):
-        """The widths with input and output, such as "2-8-4-1"."""
-        return "-".join(map(str, (2, *self.widths, 1)))
-
-    @property
-    def label(self):
-        """Architecture and activations, such as "2-8-8-1 tanh"."""
-        return f"{self.architecture} {' '.join(dict.fromkeys(self.activations))}"
-
-    @property
-    def is_narrow(self):
-        """Whether a layer has fewer than four units: two are the least that XOR needs."""
-        return min(self.widths) < 4
+    network = property(lambda self: "-".join(map(str, (2, *self.widths, 1))), doc="All widths, such as '2-8-4-1'.")
+    family = property(lambda self: " + ".join(self.activations), doc="The hidden layers, such as 'relu + identity'.")
+    label = property(lambda self: f"{self.network} {self.family}", doc="Network and hidden layers.")
+    is_narrow = property(lambda self: min(self.widths) < 4, doc="Whether a layer is close to the least that XOR needs.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +61,6 @@ class XorResult:
     largest_error: float  # max |p - y|
     updates: int  # over all starts
     starts: int  # 1: the first initial weights led to success
-    final_loss: float
     gradient_error: float | None  # maximum relative error of the gradient, if checked
     losses: np.ndarray  # of the last start, every LOOK_EVERY updates, float32
     parameters: np.ndarray  # final, flat
@@ -87,11 +78,10 @@ class StopWhenLearnt(Callback):
 
 
 def xor_settings(widths, pairs, families, outputs, seeds):
-    """Return every combination as a list of XorSetting.
+    """Return every combination as a list of XorSetting; the gradient is checked in the runs of the first seed.
 
     `families` are tuples of the hidden layers' activations; each has every one of `widths` in all layers, and those of
-    two layers also every pair of widths in `pairs`. `outputs` holds (output activation, loss) pairs. The gradient is
-    checked in the runs of the first seed.
+    two layers also every pair of widths in `pairs`. `outputs` holds (output activation, loss) pairs.
     """
     shapes = [(family, (width,) * len(family)) for family in families for width in widths]
     shapes += [(family, pair) for family in families if len(family) == 2 for pair in pairs]
@@ -113,9 +103,8 @@ def xor_model(setting, rng):
 def run_xor(setting):
     """Train on the four samples until learnt; return an XorResult.
 
-    There are dead units and local minima that no gradient leads out of. A run that is not done after
-    UPDATES_PER_START updates therefore starts again from new weights, drawn from the same seed's stream; all updates
-    count, and the number of starts is reported.
+    There are dead units and minima that no gradient leads out of. Who is not done after UPDATES_PER_START updates
+    therefore starts again with new weights from the same seed's stream; all updates and starts count.
     """
     x, y = xor_arrays()
     initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
@@ -130,9 +119,8 @@ def run_xor(setting):
         if history.stop_reason != "max_epochs":
             break
     p = model.predict(x)
-    return XorResult(setting, p.ravel().tolist(), float(np.mean((p > 0.5) == (y > 0.5))), float(np.abs(p - y).max()),
-                     updates, start, history.epoch_loss[-1], gradient_error,
-                     np.array(history.epoch_loss[::LOOK_EVERY], np.float32), model.parameters)
+    return XorResult(setting, p.ravel().tolist(), accuracy(p, y), float(np.abs(p - y).max()),
+                     updates, start, gradient_error, np.float32(history.epoch_loss[::LOOK_EVERY]), model.parameters)
 
 
 XOR = Study("xor", 1, run_xor, XorResult)
@@ -159,11 +147,11 @@ class GradientSetting:
 
 @dataclasses.dataclass(frozen=True)
 class GradientResult:
-    """The maximum relative error over all weights and biases for each epsilon, and how many entries were compared."""
+    """What one network's gradients came to."""
 
     setting: GradientSetting
-    errors: list  # None where every entry was excluded
-    compared: int  # over all epsilons
+    errors: list  # maximum relative error over all weights and biases for each epsilon; None: all were excluded
+    compared: int  # entries, over all epsilons
     excluded: int  # entries left out because a ReLU's kink lies within the step
 
 
@@ -177,8 +165,8 @@ def run_gradients(setting):
     if output == "relu":
         model.layers[-1].biases += 1  # a silent output unit would have nothing but zeros to compare
     found = [compare_gradients(model, x, y, epsilon) for epsilon in setting.epsilons]
-    return GradientResult(setting, [f.max_relative_error if f.relative_errors.size else None for f in found],
-                          sum(f.relative_errors.size for f in found), sum(f.excluded for f in found))
+    return GradientResult(setting, [f.max_relative_error for f in found], sum(f.relative_errors.size for f in found),
+                          sum(f.excluded for f in found))
 
 
 GRADIENTS = Study("gradients", 1, run_gradients, GradientResult)
@@ -191,45 +179,34 @@ def gradient_settings(seeds):
 
 def worst_errors(results):
     """Return {(activation, loss): maximum relative error over seeds for each epsilon, an array}."""
-    worst = {}
-    for r in results:
-        errors = np.array([np.nan if e is None else e for e in r.errors])
-        key = r.setting.activation, r.setting.loss
-        worst[key] = np.fmax(worst.get(key, errors), errors)
-    return worst
+    return {pair: np.fmax.reduce(np.array([r.errors for r in own], float))  # None becomes NaN, which fmax passes over
+            for pair, own in group(results, "activation", "loss").items()}
 
 
-def xor_table(results):
-    """Return a table row for each family of hidden layers: what its runs came to, and the worst gradient error."""
-    rows = []
-    for family in dict.fromkeys(r.setting.activations for r in results):
-        own = [r for r in results if r.setting.activations == family]
-        wide = [r for r in own if not r.setting.is_narrow]
-        rows.append({"hidden layers": " + ".join(family), "runs": len(own), "at 100 %": sum(r.accuracy == 1 for r in own),
-                     "first start, widths from 4": f"{np.mean([r.starts == 1 for r in wide]):.1%}",
-                     "median updates": int(np.median([r.updates for r in own])),
-                     "max |p − y|": f"{max(r.largest_error for r in own):.3f}",
-                     "gradient error": f"{max(r.gradient_error for r in own if r.gradient_error is not None):.0e}"})
-    return rows
+def xor_table(results, by):
+    """Return a table row for each value of the setting `by`, "family" or "network"."""
+    return [{by: value, "runs": len(own), "at 100 %": sum(r.accuracy == 1 for r in own),
+             "from the first start": f"{first_start_share(own):.1%}", "most starts": max(r.starts for r in own),
+             "median updates": int(np.median([r.updates for r in own])),
+             "max |p − y|": f"{max(r.largest_error for r in own):.3f}", "gradient error": f"{worst_gradient(own):.0e}"}
+            for value, own in group(results, by).items()]
 
 
-def narrow_table(results):
-    """Return a table row for each architecture with a layer of fewer than four units."""
-    narrow = [r for r in results if r.setting.is_narrow]
-    rows = []
-    for shape in dict.fromkeys(r.setting.architecture for r in narrow):
-        own = [r for r in narrow if r.setting.architecture == shape]
-        rows.append({"network": shape, "runs": len(own), "at 100 %": sum(r.accuracy == 1 for r in own),
-                     "first start": f"{np.mean([r.starts == 1 for r in own]):.0%}",
-                     "most starts": max(r.starts for r in own)})
-    return rows
+def first_start_share(results):
+    """Return the share of runs that learnt XOR from their first initial weights."""
+    return float(np.mean([r.starts == 1 for r in results]))
+
+
+def worst_gradient(results):
+    """Return the largest of the gradients' relative errors, of those runs that checked it."""
+    return max(r.gradient_error for r in results if r.gradient_error is not None)
 
 
 def prediction_table(result):
     """Return a table row for each of the four samples: label and prediction of one run."""
-    inputs, targets = xor_arrays()
-    return [{"x1": int(a), "x2": int(b), "label": int(label), "prediction": f"{p:.4f}"}
-            for (a, b), label, p in zip(inputs, targets[:, 0], result.predictions)]
+    inputs, targets = xor_arrays(int)
+    return [{"x1": a, "x2": b, "label": label, "prediction": f"{p:.4f}"}
+            for (a, b), (label,), p in zip(inputs.tolist(), targets.tolist(), result.predictions)]
 
 
 def gradient_table(results):
@@ -243,28 +220,25 @@ def gradient_table(results):
 def xor_facts(results, controls):
     """Return the facts of section 1.3.1; `controls` are runs of linear networks."""
     wide, narrow = ([r for r in results if r.setting.is_narrow == is_narrow] for is_narrow in (False, True))
-    return {"xor.runs": len(results), "xor.successes": sum(r.accuracy == 1 for r in results),
-            "xor.wide_runs": len(wide), "xor.first_start_share": float(np.mean([r.starts == 1 for r in wide])),
-            "xor.narrow_share": float(np.mean([r.starts == 1 for r in narrow])),
+    return {"xor.runs": len(results), "xor.wide_runs": len(wide), "xor.successes": sum(r.accuracy == 1 for r in results),
+            "xor.first_start_share": first_start_share(wide), "xor.narrow_share": first_start_share(narrow),
             "xor.most_starts_wide": max(r.starts for r in wide), "xor.most_starts": max(r.starts for r in results),
-            "xor.largest_error": max(r.largest_error for r in results),
-            "xor.gradient_error": max(r.gradient_error for r in results if r.gradient_error is not None),
+            "xor.largest_error": max(r.largest_error for r in results), "xor.gradient_error": worst_gradient(results),
             "xor.control_accuracy": max(c.accuracy for c in controls),
-            "xor.control_loss": float(np.median([c.final_loss for c in controls]))}
+            "xor.control_loss": float(np.median([c.losses[-1] for c in controls]))}
 
 
 def gradient_facts(results):
     """Return the facts of section 1.3.2.
 
-    The fall is the exponent of the error between the first epsilon and the third, a hundredth of it, over the pairs of
-    activation and loss whose error there is not round-off alone.
+    The fall is the power of epsilon that the error follows between the first epsilon and the third, a hundredth of it,
+    over the pairs of activation and loss whose error there is not round-off alone.
     """
-    worst = worst_errors(results)
-    falls = [float(np.log10(e[0] / e[2]) / 2) for e in worst.values() if e[0] > 1e-6]
-    relu = [r for r in results if r.setting.activation == "relu"]
-    return {"gradient_check.max_relative_error": max(float(np.nanmin(e)) for e in worst.values()),
+    worst = worst_errors(results).values()
+    falls = [float(np.log10(e[0] / e[2]) / 2) for e in worst if e[0] > 1e-6]
+    return {"gradient_check.max_relative_error": max(float(np.nanmin(e)) for e in worst),
             "gradient_check.least_fall": min(falls), "gradient_check.largest_fall": max(falls),
-            "gradient_check.at_smallest_epsilon": max(float(e[-1]) for e in worst.values()),
-            "gradient_check.exact": sum(bool(e[0] <= 1e-6) for e in worst.values()),
+            "gradient_check.at_smallest_epsilon": max(float(e[-1]) for e in worst),
+            "gradient_check.exact": len(worst) - len(falls),
             "gradient_check.compared": sum(r.compared for r in results),
-            "gradient_check.excluded": sum(r.excluded for r in relu)}
+            "gradient_check.excluded": sum(r.excluded for r in results)}

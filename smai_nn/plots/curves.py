@@ -10,8 +10,7 @@ COLUMNS = 300  # that a curve of single iterations is drawn in: about one for tw
 
 
 def plot_loss_against_samples(histories, title="Training loss against samples seen", loss_name="training loss"):
-    """Show the loss of `histories`, a dict label -> History: faint per iteration (as the band that many of
-    them fill), bold per epoch.
+    """Show the loss of `histories`, a dict label -> History: bold per epoch, faint the band that iterations fill.
 
     The horizontal axis counts every data point passed through train(), so that runs with other batch sizes and
     accumulations compare. The vertical axis ends at half the least epoch mean: now and then a small batch of easy
@@ -25,8 +24,7 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
         panel.plot(history.epoch_samples, history.epoch_loss, color=colour, linewidth=1.8, label=label)
     panel.xaxis.set_major_locator(MaxNLocator(4))
     plain_log_scale(panel.yaxis)
-    means = [mean for history in histories.values() for mean in history.epoch_loss if mean > 0]
-    if means:
+    if means := [mean for history in histories.values() for mean in history.epoch_loss if mean > 0]:
         panel.set_ylim(bottom=min(means) / 2)
     panel.grid(alpha=0.25)
     describe(panel, title, SAMPLES, loss_name, legend="upper right")
@@ -37,22 +35,20 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
 def _columns(x, y):
     """Return x, least and greatest y of about COLUMNS stretches of a curve: drawn, they look as all its points do."""
     starts = np.arange(0, len(y), max(1, len(y) // COLUMNS))
-    ends = np.append(starts[1:], len(y))[:len(starts)] - 1
+    ends = np.append(starts[1:], len(y)) - 1
     return x[ends], np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
 
 
 def plot_early_stopping(result):
     """Show a run's epoch losses with the limit they must stay below, and the epoch at which training stopped."""
-    epoch_loss, patience = result.history.epoch_loss, result.setting.patience
-    threshold = 1 - result.setting.relative_loss_threshold
+    losses, patience = np.array(result.history.epoch_loss), result.setting.patience
+    threshold, epochs = 1 - result.setting.relative_loss_threshold, np.arange(len(losses))
     figure, axes = new_figure(width=7, height=3.4)
     panel = axes[0, 0]
-    epochs = np.arange(len(epoch_loss))
-    panel.plot(epochs, epoch_loss, color=BLUE, marker=".", label="$L_t$, mean loss of epoch t")
-    if len(epoch_loss) > patience:
-        panel.plot(epochs[patience:], threshold * np.asarray(epoch_loss[:-patience]), color=RED, linestyle="--",
-                   label=f"limit, {threshold:g} $L_{{t-{patience}}}$")
-    panel.axvline(len(epoch_loss) - 1, color=GREEN, linewidth=1, label=f"last epoch, t = {len(epoch_loss) - 1}")
+    panel.plot(losses, color=BLUE, marker=".", label="$L_t$, mean loss of epoch t")
+    panel.plot(epochs[patience:], threshold * losses[:-patience], color=RED, linestyle="--",
+               label=f"limit, {threshold:g} $L_{{t-{patience}}}$")
+    panel.axvline(epochs[-1], color=GREEN, linewidth=1, label=f"last epoch, t = {epochs[-1]}")
     panel.grid(alpha=0.25)
     describe(panel, "Early stopping: training ends when the loss reaches the limit", "epoch t", "training loss",
              legend="upper right")

@@ -19,8 +19,8 @@ def plot_picture_and_mask(image, mask, countries):
     axes[0, 0].imshow(image)
     describe(axes[0, 0], "The picture", COLUMN, ROW, legend="below", handles=country_patches(countries), columns=2)
     axes[0, 1].imshow(mask, cmap="gray_r", vmin=0, vmax=1)
-    patches = [Patch(facecolor=c, edgecolor="black", label=f"{i}: {n}")
-               for i, (c, n) in enumerate(zip(("white", "black"), countries))]
+    patches = [Patch(facecolor=colour, edgecolor="black", label=f"{label}: {country}")
+               for label, colour, country in zip((0, 1), ("white", "black"), countries)]
     describe(axes[0, 1], "The binary mask", COLUMN, ROW, legend="below", handles=patches, columns=2)
     return figure
 
@@ -28,10 +28,7 @@ def plot_picture_and_mask(image, mask, countries):
 def plot_map_prediction(truth, predicted, countries, title):
     """Show truth, prediction and errors over the truth side by side; both maps are 0-1 (height, width)."""
     figure, axes = new_figure(1, 3, width=3.0, height=3.6, margins=(0.45, 0.9, 0.05, 0.25))
-    axes[0, 0].imshow(truth, cmap=COUNTRY_MAP, vmin=0, vmax=1)
-    describe(axes[0, 0], "Ground truth", COLUMN, ROW)
-    _draw_prediction(axes[0, 1], truth, predicted, title)
-    _draw_errors(axes[0, 2], truth, predicted)
+    _show_maps(axes[0], [(truth, "Ground truth"), *prediction_and_errors(truth, predicted, title)])
     figure.legend(handles=[*country_patches(countries), *error_patches(countries)], loc="lower center", ncols=3)
     return figure
 
@@ -41,9 +38,9 @@ def change_map_prediction(figure, truth, predicted, title):
 
     Only what has changed is drawn when it is saved, so that a second map costs a fifth of the first.
     """
-    for panel, draw in zip(figure.axes[1:], (_draw_prediction, _draw_errors)):
-        panel.images[0].remove()
-        draw(panel, truth, predicted, *[title] * (draw is _draw_prediction))
+    for panel, (picture, text) in zip(figure.axes[1:], prediction_and_errors(truth, predicted, title)):
+        panel.images[0].set_data(picture)
+        panel.set_title(text)
         for artist in (panel.images[0], panel.title, *panel.spines.values()):
             artist.set_animated(True)
     return figure
@@ -52,9 +49,8 @@ def change_map_prediction(figure, truth, predicted, title):
 def plot_prediction_gallery(runs, countries):
     """Show the predictions of BorderResults, and below each its errors over the truth."""
     figure, axes = new_figure(2, len(runs), width=3.3, height=3.4)
-    for (above, below), run in zip(axes.T, runs):
-        _draw_prediction(above, run.truth, run.predicted, run.setting.label)
-        _draw_errors(below, run.truth, run.predicted)
+    for column, run in zip(axes.T, runs):
+        _show_maps(column, prediction_and_errors(run.truth, run.predicted, run.setting.label))
     share_legend(figure, [*country_patches(countries), *error_patches(countries)], columns=3)
     return figure
 
@@ -65,18 +61,31 @@ def plot_decision_regions(regions, inputs, targets):
     The grid is (rows, columns) with row 0 at the least x2. `inputs` (n, 2), `targets` (n, 1).
     """
     figure, axes = new_figure(1, len(regions), width=3.2, height=3.6)
-    targets = targets.ravel()
+    extent = (-0.25, 1.25, -0.25, 1.25)
     for panel, (title, values) in zip(axes[0], regions):
-        picture = panel.imshow(values, origin="lower", extent=(-0.25, 1.25, -0.25, 1.25), cmap="RdBu_r", vmin=0, vmax=1)
-        panel.contour(np.linspace(-0.25, 1.25, values.shape[1]), np.linspace(-0.25, 1.25, values.shape[0]), values,
-                      levels=[0.5], colors="black", linewidths=1.2)
+        picture = panel.imshow(values, origin="lower", extent=extent, cmap="RdBu_r", vmin=0, vmax=1)
+        panel.contour(values, extent=extent, levels=[0.5], colors="black", linewidths=1.2)
         for label, marker in ((0, "o"), (1, "s")):
-            panel.scatter(*inputs[targets == label].T, marker=marker, s=70, color="white", edgecolor="black",
+            panel.scatter(*inputs[targets[:, 0] == label].T, marker=marker, s=70, color="white", edgecolor="black",
                           label=f"XOR = {label}", zorder=3)
         describe(panel, title, "x1", "x2")
     colour_bar(figure, picture, axes[0, :].tolist(), "network output", shrink=0.75)
-    share_legend(figure, [*axes[0, 0].get_legend_handles_labels()[0], Line2D([], [], color="black", label="output 0.5")])
+    line = Line2D([], [], color="black", label="output 0.5")
+    share_legend(figure, [*axes[0, 0].get_legend_handles_labels()[0], line])
     return figure
+
+
+def prediction_and_errors(truth, predicted, title):
+    """Return two (picture, title): the prediction (height, width), and its errors over the pale truth, in RGB."""
+    wrong, errors = predicted != truth, np.array(PALE)[truth]
+    errors[wrong] = np.array([to_rgb(BLACK), to_rgb(SKY)])[truth[wrong]]
+    return (predicted, f"{title}: {1 - wrong.mean():.2%} correct"), (errors, f"Errors over the truth: {wrong.sum()} px")
+
+
+def _show_maps(panels, pictures):
+    for panel, (picture, title) in zip(panels, pictures):
+        panel.imshow(picture, cmap=COUNTRY_MAP, vmin=0, vmax=1)
+        describe(panel, title, COLUMN, ROW)
 
 
 def country_patches(countries, alpha=1.0):
@@ -89,16 +98,3 @@ def error_patches(countries):
     entries = [(PALE[0], f"{countries[0]}, right"), (PALE[1], f"{countries[1]}, right"),
                (BLACK, f"{countries[0]} taken for {countries[1]}"), (SKY, f"{countries[1]} taken for {countries[0]}")]
     return [Patch(color=colour, label=label) for colour, label in entries]
-
-
-def _draw_prediction(panel, truth, predicted, title):
-    panel.imshow(predicted, cmap=COUNTRY_MAP, vmin=0, vmax=1)
-    describe(panel, f"{title}: {np.mean(predicted == truth):.2%} correct", COLUMN, ROW)
-
-
-def _draw_errors(panel, truth, predicted):
-    picture, wrong = np.array(PALE)[truth], predicted != truth
-    picture[wrong & (truth == 0)] = to_rgb(BLACK)
-    picture[wrong & (truth == 1)] = to_rgb(SKY)
-    panel.imshow(picture)
-    describe(panel, f"Errors over the truth: {int(wrong.sum())} px", COLUMN, ROW)

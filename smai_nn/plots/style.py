@@ -13,8 +13,7 @@ from PIL import Image
 from smai_nn.runs import username
 
 # Okabe and Ito's palette, distinguishable with any common colour blindness.
-BLUE, ORANGE, GREEN, PURPLE, RED, SKY, YELLOW, BLACK = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
+BLUE, ORANGE, GREEN, PURPLE, RED, SKY, BLACK = "#0072B2 #E69F00 #009E73 #CC79A7 #D55E00 #56B4E9 #000000".split()
 SERIES = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
 
 # A colour means one thing in all figures: an activation (with its marker), or a feature mapping.
@@ -31,8 +30,8 @@ def new_figure(rows=1, columns=1, width=4.6, height=3.7, margins=None):
     """Return a Figure of rows x columns panels, each `width` x `height` inches, and its axes (rows, columns).
 
     At most ten inches in all are shown in the notebook's full size. The layout is found automatically, or fixed by
-    `margins`, inches around each panel (left, bottom, right, top), which draws twice as fast. The username stands in a
-    strip at the top.
+    `margins`, inches around each panel (left, bottom, right, top), which draws twice as fast. The username stands in
+    a strip at the top.
     """
     matplotlib.rcdefaults()  # whatever somebody's matplotlibrc says: it could turn the maps upside down
     matplotlib.rcParams.update(STYLE)
@@ -61,13 +60,13 @@ def describe(axes, title, x_label, y_label, *, legend=None, handles=None, column
     axes.set_title(title, y=1)  # without y, it is looked for anew in every drawing
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    if legend is None:
-        return
-    place = {"loc": legend}
+    handles = handles or axes.get_legend_handles_labels()[0]
     if legend == "below":  # a fixed distance, whatever the panel's size: past the tick labels and the x-label
-        place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 0,
-                 "bbox_transform": offset_copy(axes.transAxes, axes.figure, y=-36, units="points")}
-    axes.legend(**({"handles": handles} if handles else {}), **place, ncols=columns)
+        below = offset_copy(axes.transAxes, axes.figure, y=-36, units="points")
+        axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, borderaxespad=0,
+                    ncols=columns)
+    elif legend:
+        axes.legend(handles=handles, loc=legend, ncols=columns)
 
 
 def share_legend(figure, handles, columns=4):
@@ -82,24 +81,22 @@ def audit(figure):
     picture, also a legend, of its own or shared, or a colour bar. A colour bar needs a label. The figure needs the
     username.
     """
-    missing = []
+    names = [text.get_text() for text in figure.texts]
+    missing = ["the figure does not show the username"] * (username() not in names)
     bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
     panels = [axes for axes in figure.axes if axes not in bars]
     missing += ["the figure has no panel"] * (not panels)
     missing += ["a colour bar has no label" for axes in bars if not (axes.get_ylabel() or axes.get_xlabel())]
-    shared = any(text.get_text().strip() for legend in figure.legends for text in legend.get_texts())
     for number, axes in enumerate(panels):
         where = f"panel {number} ({axes.get_title() or 'no title'})"
-        for name, text in (("title", axes.get_title()), ("x-label", axes.get_xlabel()), ("y-label", axes.get_ylabel())):
-            missing += [f"{where} has no {name}"] * (not text.strip())
+        texts = {"title": axes.get_title(), "x-label": axes.get_xlabel(), "y-label": axes.get_ylabel()}
+        missing += [f"{where} has no {name}" for name, text in texts.items() if not text.strip()]
         missing += [f"{where} has its axes switched off"] * (not axes.axison)
-        legend = axes.get_legend()
-        has_legend = legend is not None and any(text.get_text().strip() for text in legend.get_texts())
+        keys = [text.get_text().strip() for legend in (axes.get_legend(), *figure.legends) if legend
+                for text in legend.get_texts()]
         needs_key = any(np.ndim(image.get_array()) == 2 and not _shares_bar(image, figure) for image in axes.images)
-        needs_key |= bool(axes.lines or axes.patches or axes.collections)
-        if needs_key and not (has_legend or shared):
+        if (needs_key or axes.lines or axes.patches or axes.collections) and not any(keys):
             missing.append(f"{where} has neither a legend nor a colour bar")
-    missing += ["the figure does not show the username"] * (username() not in [t.get_text() for t in figure.texts])
     return missing
 
 
@@ -116,7 +113,7 @@ def colour_bar(figure, picture, panels, label, shrink=1.0):
 
 def encode(figure, photographs=False):
     """Return (content, ending): the figure as bytes, "png" of COLOURS colours, or "jpg" where it holds photographs."""
-    picture, file = Image.fromarray(np.asarray(_drawn(figure).buffer_rgba())).convert("RGB"), io.BytesIO()
+    file, picture = io.BytesIO(), Image.fromarray(np.asarray(_drawn(figure).buffer_rgba())).convert("RGB")
     if photographs:
         picture.save(file, "JPEG", quality=85, optimize=True)
         return file.getvalue(), "jpg"
@@ -142,10 +139,3 @@ def plain_log_scale(axis, form="{x:g}"):
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(StrMethodFormatter(form))
     axis.set_minor_locator(NullLocator())
-
-
-def median_and_range(axes, x, values, *, label, color, marker="o"):
-    """Draw the median over seeds as a line and least to greatest as a band; `values` is (len(x), seeds)."""
-    values = np.asarray(values, float)
-    axes.plot(x, np.median(values, axis=1), color=color, marker=marker, markersize=4, label=label)
-    axes.fill_between(x, values.min(axis=1), values.max(axis=1), color=color, alpha=0.15, linewidth=0)

@@ -1,11 +1,11 @@
-"""Sweeps on the border: final loss and accuracy against one setting, costs of convergence over three."""
+"""Sweeps: final loss, accuracy and costs on the border against the settings; the gradient check against its step."""
 
 import numpy as np
 from matplotlib.lines import Line2D
 
-from smai_nn.experiments.border import group, median
+from smai_nn.experiments.border import group, median, values_of
 from smai_nn.plots.curves import SAMPLES
-from smai_nn.plots.style import ACTIVATION_STYLES, SERIES, describe, median_and_range, new_figure, plain_log_scale, share_legend
+from smai_nn.plots.style import ACTIVATION_STYLES, SERIES, describe, new_figure, plain_log_scale, share_legend
 
 
 def plot_effect(runs, by, x_label):
@@ -14,20 +14,20 @@ def plot_effect(runs, by, x_label):
     The line is the median over seeds, the band least to greatest, the dashed line the majority class.
     """
     figure, axes = new_figure(1, 2, width=4.8, height=3.6)
-    values = sorted(group(runs, by))
-    for activation, own in group(runs, "activation").items():
-        colour, marker = ACTIVATION_STYLES[activation]
-        for panel, name in zip(axes[0], ("loss", "accuracy")):
-            array = [[getattr(r, name) for r in group(own, by)[value]] for value in values]
-            median_and_range(panel, range(len(values)), array, label=f"{activation}: median, range of seeds",
-                             color=colour, marker=marker)
-    baseline = runs[0].majority_accuracy
-    axes[0, 1].axhline(baseline, color="black", linestyle="--", linewidth=1, label=f"majority class, {baseline:.1%}")
-    for panel, title, name in zip(axes[0], ("Final loss", "Final accuracy"), ("loss on the map (BCE)", "accuracy")):
-        panel.set_xticks(range(len(values)), [str(v) for v in values])
+    places = [str(value) for value in sorted(group(runs, by))]
+    for panel, name, y_label in zip(axes[0], ("loss", "accuracy"), ("loss on the map (BCE)", "accuracy")):
+        for activation, own in group(runs, "activation").items():
+            colour, marker = ACTIVATION_STYLES[activation]
+            settings = group(own, by)
+            values = np.array([values_of(settings[value], name) for value in sorted(settings)])  # (settings, seeds)
+            panel.plot(places, np.median(values, axis=1), color=colour, marker=marker, markersize=4,
+                       label=f"{activation}: median, range of seeds")
+            panel.fill_between(places, values.min(axis=1), values.max(axis=1), color=colour, alpha=0.15, linewidth=0)
         panel.grid(alpha=0.25)
-        describe(panel, f"{title} by {by}", x_label, name)
-    share_legend(figure, axes[0, 1].get_legend_handles_labels()[0], columns=3)
+        describe(panel, f"Final {name} by {by}", x_label, y_label)
+    baseline = runs[0].majority_accuracy
+    panel.axhline(baseline, color="black", linestyle="--", linewidth=1, label=f"majority class, {baseline:.1%}")
+    share_legend(figure, panel.get_legend_handles_labels()[0], columns=3)
     return figure
 
 
@@ -37,23 +37,38 @@ def plot_costs(runs):
     Colours are learning rates, sizes the samples of one update, batch_size x grad_accumulation_steps.
     """
     figure, axes = new_figure(1, 2, width=4.8, height=3.9)
-    windows = sorted(group(runs, "samples_per_update"))
+    windows, rates = sorted(group(runs, "samples_per_update")), group(runs, "learning_rate")
     sizes = dict(zip(windows, np.linspace(12, 130, len(windows))))
-    for colour, (rate, own) in zip(SERIES, group(runs, "learning_rate").items()):
-        for setting in group(own, "batch_size", "grad_accumulation_steps").values():
-            for panel, name in zip(axes[0], ("samples", "seconds")):
+    labels = {"samples": f"{SAMPLES}, until the stop", "seconds": "seconds, two runs at a time"}
+    for panel, (name, label) in zip(axes[0], labels.items()):
+        for colour, own in zip(SERIES, rates.values()):
+            for setting in group(own, "batch_size", "grad_accumulation_steps").values():
                 panel.scatter(median(setting, name), median(setting, "accuracy"), color=colour, alpha=0.75,
                               s=sizes[setting[0].setting.samples_per_update], linewidth=0)
-    for panel, title, label in zip(axes[0], ("Samples to converge", "Seconds to converge"),
-                                   (f"{SAMPLES}, until the stop", "seconds, two runs at a time")):
         panel.axhline(runs[0].majority_accuracy, color="black", linestyle="--", linewidth=1)
         plain_log_scale(panel.xaxis, "{x:,g}")
         panel.grid(alpha=0.25)
-        describe(panel, title, label, "median accuracy")
-    entries = [Line2D([], [], linestyle="", marker="o", color=c, label=f"learning rate {rate:g}")
-               for c, rate in zip(SERIES, group(runs, "learning_rate"))]
-    entries += [Line2D([], [], linestyle="", marker="o", color="gray", markersize=np.sqrt(sizes[w]), label=f"{w} samples an update")
-                for w in (windows[0], windows[len(windows) // 2], windows[-1])]
-    entries.append(Line2D([], [], color="black", linestyle="--", label="majority class"))
-    share_legend(figure, entries, columns=4)
+        describe(panel, f"{name.capitalize()} to converge", label, "median accuracy")
+    shown = windows[0], windows[len(windows) // 2], windows[-1]
+    dots = [(colour, 36, f"learning rate {rate:g}") for colour, rate in zip(SERIES, rates)]
+    dots += [("gray", sizes[window], f"{window} samples an update") for window in shown]
+    entries = [Line2D([], [], linestyle="", marker="o", color=colour, markersize=np.sqrt(size), label=label)
+               for colour, size, label in dots]
+    share_legend(figure, [*entries, Line2D([], [], color="black", linestyle="--", label="majority class")])
+    return figure
+
+
+def plot_gradient_errors(epsilons, errors):
+    """Show the maximum relative error against epsilon; `errors` maps (activation, loss) to one value per epsilon."""
+    figure, axes = new_figure(1, 2, width=4.8, height=3.8)
+    for panel, loss in zip(axes[0], ("mse", "bce")):
+        for activation, (colour, marker) in ACTIVATION_STYLES.items():
+            values = errors[activation, loss]
+            panel.loglog(epsilons, values, color=colour, marker=marker, markersize=4, label=activation)
+        guide = np.array([e for e in epsilons if e >= 1e-4])
+        panel.loglog(guide, 0.3 * guide ** 2, color="black", linestyle=":", label=r"slope of $\epsilon^2$")
+        panel.axhline(1e-6, color="gray", linestyle="--", linewidth=1, label="asked for: $10^{-6}$")
+        panel.grid(alpha=0.25)
+        describe(panel, f"Numerical and backpropagated, {loss.upper()}", r"step $\epsilon$", "maximum relative error")
+    share_legend(figure, panel.get_legend_handles_labels()[0], columns=6)
     return figure
