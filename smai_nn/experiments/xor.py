@@ -220,7 +220,8 @@ def gradient_table(results):
 def xor_facts(results, controls):
     """Return the facts of section 1.3.1; `controls` are runs of linear networks."""
     wide, narrow = ([r for r in results if r.setting.is_narrow == is_narrow] for is_narrow in (False, True))
-    return {"xor.runs": len(results), "xor.wide_runs": len(wide), "xor.successes": sum(r.accuracy == 1 for r in results),
+    successes = sum(r.accuracy == 1 for r in results)
+    return {"xor.runs": len(results), "xor.wide_runs": len(wide), "xor.successes": successes,
             "xor.first_start_share": first_start_share(wide), "xor.narrow_share": first_start_share(narrow),
             "xor.most_starts_wide": max(r.starts for r in wide), "xor.most_starts": max(r.starts for r in results),
             "xor.largest_error": max(r.largest_error for r in results), "xor.gradient_error": worst_gradient(results),
