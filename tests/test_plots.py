@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from smai_nn import plots
+from smai_nn.activations import ACTIVATIONS
 from smai_nn.plots.curves import plot_accuracy_against_samples, plot_early_stopping, plot_loss_against_samples
-from smai_nn.plots.gradients import plot_gradient_errors
 from smai_nn.plots.maps import plot_decision_regions, plot_map_prediction, plot_picture_and_mask, plot_prediction_gallery
 from smai_nn.plots.style import audit, describe, encode, new_figure, share_legend
-from smai_nn.plots.sweeps import plot_costs, plot_effect
+from smai_nn.plots.sweeps import plot_costs, plot_effect, plot_gradient_errors
 from tests.test_border_runs import RUNS, made_up
 
 RNG = np.random.default_rng(0)
@@ -33,7 +33,7 @@ FIGURES = {
     "plot_early_stopping": lambda: plot_early_stopping(made_up(epochs=15)),
     "plot_accuracy_against_samples": lambda: plot_accuracy_against_samples({"one": HISTORY}, 0.8),
     "plot_gradient_errors": lambda: plot_gradient_errors(
-        [1e-1, 1e-2, 1e-3], {("relu", "mse"): RNG.random(3), ("tanh", "bce"): RNG.random(3)}),
+        [1e-1, 1e-2, 1e-3], {(name, loss): RNG.random(3) for name in ACTIVATIONS for loss in ("mse", "bce")}),
     "plot_effect": lambda: plot_effect(RUNS, "depth", "hidden layers"),
     "plot_costs": lambda: plot_costs(RUNS),
 }
