@@ -7,6 +7,7 @@ import dataclasses
 import os
 
 from smai_nn.checks import require_choice
+from smai_nn.experiments.search import SearchSetting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Profile:
     note: str = "full: all grids and seeds"  # for the set-up table
     xor: XorProfile = XorProfile()
     border: BorderProfile = BorderProfile()
+    searches: tuple = tuple(SearchSetting(seed=seed) for seed in range(5))  # of section 1.5, goal 1
     samples: SampleProfile = SampleProfile()
     whole_map: WholeMapProfile = WholeMapProfile()
     pictures: PicturesProfile = PicturesProfile()
@@ -126,6 +128,8 @@ QUICK = Profile(
     BorderProfile(seeds=(0, 1), max_epochs=30, longer_epochs=40, grid_depths=(1, 2), grid_widths=(8, 32),
                   depths=(1, 3), widths=(8, 32), learning_rates=(0.003, 0.01), batch_sizes=(16, 64),
                   accumulations=(1, 4)),
+    (SearchSetting(max_parameters=25, starts=8, least_starts=2, closer_starts=40, sharpened=8, far=0.03, hopeless=0.01,
+                   explore_iterations=30, sharpen_iterations=15, vary_iterations=15, generations=2, rounds=1),),
     SampleProfile(sgd_rates=(0.1,), adam_rates=(0.003,), batch_sizes=(4, 16), slopes=(60.0, 120.0),
                   noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,), tuning_seeds=(100, 101), tuning_samples=2500,
                   gradient_seeds=(0, 1), seeds=(0, 1, 2), gradient_samples=10_000),
