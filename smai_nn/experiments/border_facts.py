@@ -138,7 +138,12 @@ def cost_facts(runs):
                   f"cost.{size}x{steps}.milliseconds": 1000 * float(np.median(seconds))}
     for rate, own in group(runs, "learning_rate").items():
         facts[f"cost.rate{rate:g}.samples"] = median(own, "samples")
-    return facts
+    # Of the products of batch size and accumulation, the one that comes about in the most ways.
+    equal = max((group(own, "batch_size") for own in group(runs, "samples_per_update").values()), key=len)
+    samples = [median(own, "samples") for own in equal.values()]
+    return facts | {"cost.equal.product": next(iter(equal.values()))[0].setting.samples_per_update,
+                    "cost.equal.ways": len(equal), "cost.equal.least": min(samples), "cost.equal.most": max(samples),
+                    "cost.equal.ratio": max(samples) / min(samples)}
 
 
 def study_facts(runs, longer):
