@@ -20,7 +20,14 @@ from smai_nn.experiments.search import (
     recount,
     run_search,
 )
-from smai_nn.experiments.search_facts import best_of_count, count_table, parameter_table, search_facts, search_table, stage_table
+from smai_nn.experiments.search_facts import (
+    best_of_count,
+    count_table,
+    parameter_table,
+    search_facts,
+    search_table,
+    stage_table,
+)
 from smai_nn.experiments.stack import Architecture, architectures_up_to
 from smai_nn.files import load_json
 from smai_nn.plots.run_figures import run_figures
@@ -28,8 +35,8 @@ from smai_nn.plots.search import plot_fewer, plot_frontier, plot_units
 from smai_nn.plots.style import audit
 
 QUICK = SearchSetting(max_parameters=13, max_depth=2, starts=8, least_starts=2, closer_starts=8, sharpened=2,
-                      explore_iterations=20, sharpen_iterations=5, vary_iterations=5, parents=2, children=2, generations=2,
-                      rounds=1, target=0.97)
+                      explore_iterations=20, sharpen_iterations=5, vary_iterations=5, parents=2, children=2,
+                      generations=2, rounds=1, target=0.97)
 
 
 def save_map(mask, folder):
@@ -104,7 +111,8 @@ def test_border_points_lie_between_the_countries(place):
 
 def test_a_starts_lines_pass_through_two_points_of_the_border(wedge):
     architecture = Architecture((5, 2), "relu")
-    weights, biases = architecture.layers(draw_starts(architecture, 3, border_points(wedge), np.random.default_rng(0)))[0]
+    drawn = draw_starts(architecture, 3, border_points(wedge), np.random.default_rng(0))
+    weights, biases = architecture.layers(drawn)[0]
     lengths = np.linalg.norm(weights, axis=1)                                               # (networks, units)
     distances = np.abs(border_points(wedge) @ weights + biases[:, None]) / lengths[:, None]
     assert ((distances < 1e-5).sum(axis=1) >= 2).all() and lengths.min() > 1.99 and lengths.max() < 8.01
@@ -157,7 +165,8 @@ def test_a_closer_look_can_reach_what_the_first_look_missed_and_ends_the_search(
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_one_others(wedge):
-    one, same, other = (Search(wedge, dataclasses.replace(QUICK, target=1.0, max_parameters=9, seed=s)) for s in (0, 0, 1))
+    setting = dataclasses.replace(QUICK, target=1.0, max_parameters=9)
+    one, same, other = (Search(wedge, dataclasses.replace(setting, seed=seed)) for seed in (0, 0, 1))
     for search in (one, same, other):
         search.run()
     bits = [[n.parameters.tobytes() for n in search.best.values()] for search in (one, same, other)]
@@ -187,7 +196,8 @@ def test_the_folder_has_every_ancestor_and_the_pixels_of_the_checkpoint(wedge):
         model = load_winner(folder)
         model.load_from(folder / stage["file"])
         assert ((model.predict(wedge.inputs) > 0.5) == (wedge.targets > 0.5)).sum() == stage["correct"]
-    assert result.history.samples == sum(stage["samples"] for stage in result.stages) == result.history.epoch_samples[-1]
+    samples = sum(stage["samples"] for stage in result.stages)
+    assert result.history.samples == samples == result.history.epoch_samples[-1]
     assert result.setting == QUICK and result.best[result.winner] == result.correct == result.stages[-1]["correct"]
     assert all(a.parameter_count < result.winner.parameter_count for a, _ in result.fewer)
     assert load_json(folder / "metrics.json")["status"] == "completed"
@@ -213,9 +223,8 @@ def test_facts_and_tables_of_two_searches(wedge):
     assert facts["challenge.parameters_below"] == 210 and facts["challenge.parameters_below_misses"] == 30
     assert facts["challenge.parameters_below_network"] == "2-1-1-1 tanh" and facts["challenge.parameters_starts"] == 20
     assert best_of_count([one, two]) == {7: deep, 17: small, 21: large}
-    assert count_table([one, two], most=17) == [
-        {"parameters": 7, "best network": "2-1-1-1 tanh", "correct pixels, by seed": "200 210", "starts, all searches": "4"},
-        {"parameters": 17, "best network": "2-4-1 tanh", "correct pixels, by seed": "250 239", "starts, all searches": "35"}]
-    assert [row["parameters"] for row in search_table([one, two])] == [17, 21]
+    assert [list(row.values()) for row in count_table([one, two], most=21)] == [
+        [7, "2-1-1-1 tanh", "200 210", "4"], [17, "2-4-1 tanh", "250 239", "35"], [21, "2-5-1 relu", "- 256", "1"]]
+    assert [row["parameters"] for row in search_table([one, two], [250, 256])] == [17, 21]
     assert [row["array"] for row in parameter_table(one)] == ["weights", "biases"] * 2
     assert len(stage_table(one)) == len(one.stages)

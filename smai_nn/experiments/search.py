@@ -1,28 +1,26 @@
 """Section 1.5, goal 1: the smallest network that has 91% of all pixels right.
 
-All architectures of one to four hidden layers, tanh or ReLU, with at most 40 parameters take part. (A sigmoid is a tanh
-in other units, which the next layer makes up for; an identity adds nothing.) A network goes through these stages:
+All architectures of one to four hidden layers, tanh or ReLU, with at most 40 parameters may take part. (A sigmoid is
+a tanh in other units, which the next layer makes up for; an identity adds nothing.) A network goes through four stages:
 
 1. *Start.* The line on which a unit of the first layer is zero passes through two random points of the border.
-2. *Explore.* SciPy's L-BFGS lowers the mean squared error, with the gradients of this project's own backpropagation,
-   on a quarter of the pixels: every other one of every other row. The few with the least loss go on, to all pixels.
+2. *Explore.* SciPy's L-BFGS lowers the mean squared error, with this project's own gradients (see `stack`), on a
+   quarter of the pixels: every other one of every other row. The networks with the least loss go on, to all pixels.
 3. *Sharpen.* The error of a soft output is not the number of wrong pixels: a pixel at 0.6 is right and still counts
    0.16. So the output layer is scaled until the mean |z| that goes into the sigmoid is 4, the network fitted again,
-   scaled to 8, fitted again, and so on up to 4,096, where nearly every output is 0 or 1 and the error is the share of
-   wrong pixels. It has to be gradual: a sharp output's slope is zero but for the pixels at its border.
-4. *Vary.* The best eight get four children each: all parameters changed at random by about 5%, made softer, and
-   sharpened again. The best eight of parents and children, by pixels, are the next parents, generation by generation.
+   scaled to 8, fitted again, up to 4,096, where the error is the share of wrong pixels. It has to be gradual: a sharp
+   output has no slope, save at its border.
+4. *Vary.* The best eight get four children each: all parameters changed by about 5% at random, made softer, sharpened
+   again. The best eight of parents and children, by pixels, are the next parents.
 
-The budget is divided by rule. First look, from few parameters to many: every architecture explores a few starts, and the
+The budget is divided by rule. First look, from few parameters to many: every architecture explores a few starts, the
 best two networks of each parameter count are sharpened, until one reaches the target. Closer look, from the fewest
-parameters on again: of a count whose best is within 5% of the target, the two best architectures explore many starts;
-what is within 1.5% after sharpening is varied, and if that does not reach the target, all is done again with new
-starts, three times at most. The search ends with the first count that reaches the target.
+again: where the best is within 5% of the target, the two best architectures of that count explore many starts; what is
+within 1.5% after sharpening is varied, if need be three times from new starts. The search ends with the first count
+that reaches the target. It takes place in one process, and depends on the map and the setting alone.
 
-A search takes place in one process, and depends on the map and the setting alone. In: a SearchSetting. Out: a run folder
-with the winner, all its ancestors and the best of every architecture; the SearchResult that is read from it; facts.
-Sources: L-BFGS, Liu and Nocedal 1989. Gradual sharpening: graduated non-convexity, Blake and Zisserman 1987, "Visual
-reconstruction". Ever more effort for ever fewer: successive halving, Jamieson and Talwalkar 2016.
+Sources: L-BFGS, Liu and Nocedal 1989. Sharpening: graduated non-convexity, Blake and Zisserman 1987, "Visual
+reconstruction". More effort for fewer: successive halving, Jamieson and Talwalkar 2016.
 """
 
 import collections
@@ -102,7 +100,7 @@ class Network:
 
 
 class Search:
-    """One search on a BorderDataset: what it has found so far, and its stages, which take and return lists of Network."""
+    """One search on a BorderDataset: what it has found so far, and its stages, from Networks to Networks."""
 
     def __init__(self, dataset, setting):
         self.setting, self.rng, self.border = setting, np.random.default_rng(setting.seed), border_points(dataset)
@@ -113,10 +111,10 @@ class Search:
         self.starts = collections.Counter()  # parameter count -> starts
 
     def run(self, progress=False):
-        """Look at all parameter counts, then closer at those that come near, until the target is reached."""
+        """Look at one parameter count after another, then closer at those that came near; stop at the target."""
         setting, looked = self.setting, []
         shapes = architectures_up_to(setting.max_parameters, setting.max_depth, setting.activations)
-        counts = [list(group) for _, group in itertools.groupby(shapes, lambda architecture: architecture.parameter_count)]
+        counts = [list(same) for _, same in itertools.groupby(shapes, key=lambda shape: shape.parameter_count)]
         for architectures in tqdm(counts, "first look", file=sys.stdout, disable=not progress, ncols=100):
             looked.append(architectures)
             each = max(setting.least_starts, math.ceil(setting.starts / len(architectures)))
@@ -134,7 +132,8 @@ class Search:
         """Explore, sharpen and vary, in as many rounds as it takes or the setting allows."""
         setting = self.setting
         for _ in range(setting.rounds):
-            found = least_loss(self.explore(architectures, setting.closer_starts), setting.sharpened * len(architectures))
+            explored = self.explore(architectures, setting.closer_starts)
+            found = least_loss(explored, setting.sharpened * len(architectures))
             found = most_correct(self.sharpen(found, SHARPNESSES, setting.sharpen_iterations), setting.parents)
             if self.shortfall(found) > setting.hopeless:
                 return
@@ -155,7 +154,10 @@ class Search:
         return found
 
     def sharpen(self, networks, sharpnesses, iterations, what="sharpened", change=0.0):
-        """Change all parameters at random, fit to all pixels at one sharpness after another; keep the best of each."""
+        """Fit to all pixels at one sharpness after another, and return each network as it was with most pixels right.
+
+        `change` is the standard deviation of a random change of every parameter before that, as a share of it.
+        """
         found = []
         for architecture in dict.fromkeys(network.architecture for network in networks):
             own, total, steps = [n for n in networks if n.architecture == architecture], 0, []
@@ -175,7 +177,8 @@ class Search:
         setting, parents = self.setting, [parent for parent in parents for _ in range(self.setting.children)]
         return self.sharpen(parents, SOFTER, setting.vary_iterations, "varied", setting.change)
 
-    def add(self, what, architecture, parents, parameters, losses=itertools.repeat(math.nan), samples=itertools.repeat(0)):
+    def add(self, what, architecture, parents, parameters, losses=itertools.repeat(math.nan),
+            samples=itertools.repeat(0)):
         """Return a Network for each row of the parameters, its pixels counted; remember the architecture's best."""
         correct = ((architecture.logits(parameters, self.x) > 0) == (self.targets > 0.5)).sum(axis=1)
         networks = [Network(architecture, what, row, float(loss), int(right), int(seen), parent) for
@@ -212,12 +215,12 @@ def border_points(dataset):
 
 
 def draw_starts(architecture, number, border, rng):
-    """Return parameters (number, parameter_count): first layer's lines through points of the border, the rest Glorot's."""
+    """Return parameters (number, parameter_count): lines through points of the border, other weights as Glorot's."""
     parameters = np.zeros((number, architecture.parameter_count), np.float32)
     (weights, biases), *others = architecture.layers(parameters)
     chosen, further = rng.integers(len(border), size=biases.shape), rng.integers(1, len(border), size=biases.shape)
-    one, other = border[chosen], border[(chosen + further) % len(border)]                   # two points (number, units, 2)
-    normal = (other - one)[..., ::-1] * (-1, 1)                                             # at a right angle to the line
+    one, other = border[chosen], border[(chosen + further) % len(border)]                 # two points (number, units, 2)
+    normal = (other - one)[..., ::-1] * (-1, 1)                                           # at a right angle to the line
     length = rng.uniform(2, 8, (*biases.shape, 1)) * rng.choice([-1, 1], (*biases.shape, 1))
     normal = normal * length / np.linalg.norm(normal, axis=2, keepdims=True)
     weights[...], biases[...] = normal.transpose(0, 2, 1), -(normal * one).sum(axis=2)
@@ -280,7 +283,8 @@ def run_search(setting, progress=False):
                  if n.architecture.parameter_count < winner.architecture.parameter_count}
         fewer = [fewer[units] for units in sorted(fewer)]
         save_json(folder.path / "search.json", {
-            "needed": search.needed, "winner": dataclasses.astuple(winner.architecture), "stages": stages, "starts": list(search.starts.items()),
+            "needed": search.needed, "winner": dataclasses.astuple(winner.architecture), "stages": stages,
+            "starts": list(search.starts.items()),
             "best": [(*dataclasses.astuple(n.architecture), n.correct) for n in search.best.values()],
             "fewer": [dataclasses.astuple(n.architecture) for n in fewer]})
         maps = [dataset.as_map(n.architecture.logits(n.parameters[None], search.x) > 0) for n in fewer]
@@ -305,8 +309,8 @@ def read_search(folder):
     model = load_winner(folder.path)
     return SearchResult(
         setting, book["needed"], winner, model.parameters, tuple(book["stages"]),
-        {_architecture(*key): correct for *key, correct in book["best"]}, dict(book["starts"]), maps["truth"], predicted,
-        tuple((_architecture(*key), predicted) for key, predicted in zip(book["fewer"], others)),
+        {_architecture(*key): correct for *key, correct in book["best"]}, dict(book["starts"]), maps["truth"],
+        predicted, tuple((_architecture(*key), other) for key, other in zip(book["fewer"], others)),
         Ancestry.restore(folder.arrays("history"), folder.metrics()), folder.path)
 
 

@@ -23,31 +23,32 @@ def best_of_all(results):
 
 def best_of_count(results):
     """Return a dict parameter count -> the Architecture with the most pixels in any search."""
-    return {a.parameter_count: a for a, _ in sorted(best_of_all(results).items(), key=lambda i: (i[0].parameter_count, i[1]))}
+    best = best_of_all(results)
+    return {a.parameter_count: a for a in sorted(best, key=lambda a: (a.parameter_count, best[a]))}
 
 
-def search_table(results):
-    """Return a table row for each search."""
+def search_table(results, recounted):
+    """Return a table row for each search; `recounted` are the pixels of their winners, loaded from the checkpoints."""
     return [{"seed": r.setting.seed, "smallest network": r.winner.label, "parameters": r.winner.parameter_count,
-             "correct pixels (from the disk)": f"{r.correct} of {r.truth.size}", "accuracy": f"{r.correct / r.truth.size:.2%}",
-             "reached": "yes" if r.reached else "no", "starts": f"{sum(r.starts.values()):,}",
-             "seconds": f"{r.history.seconds:.0f}"} for r in results]
+             "correct pixels, counted again": f"{correct} of {r.truth.size}",
+             "accuracy": f"{correct / r.truth.size:.2%}", "reached": "yes" if correct >= r.needed else "no", "starts": f"{sum(r.starts.values()):,}",
+             "seconds": f"{r.history.seconds:.0f}"} for r, correct in zip(results, recounted)]
 
 
 def count_table(results, most):
     """Return a row for each parameter count up to `most`: the best network, all searches' pixels, the starts tried."""
     rows = []
     for count, architecture in best_of_count(results).items():
-        found = [max((correct for a, correct in r.best.items() if a.parameter_count == count), default=None) for r in results]
+        found = [best_of_count([r]).get(count) for r in results]
         if count <= most:
             rows.append({"parameters": count, "best network": architecture.label,
-                         "correct pixels, by seed": " ".join("-" if correct is None else str(correct) for correct in found),
+                         "correct pixels, by seed": " ".join(str(r.best.get(a, "-")) for r, a in zip(results, found)),
                          "starts, all searches": f"{sum(r.starts.get(count, 0) for r in results):,}"})
     return rows
 
 
 def stage_table(result):
-    """Return a row for each stage of the winner's line of ancestors, each of which is a checkpoint in the run folder."""
+    """Return a row for each of the winner's ancestors, which all are checkpoints in the run folder."""
     return [{"stage": stage["what"], "correct pixels": stage["correct"], "samples": f"{stage['samples']:,}",
              "checkpoint": stage["file"]} for stage in result.stages]
 
@@ -66,10 +67,12 @@ def search_facts(results):
     best = best_of_all(results)
     below = max((a for a in best if a.parameter_count < count), key=best.get, default=first.winner)
     others = [best[a] for a in best if a.parameter_count == count and a != first.winner]
+    explored, sharpened = stages.get("fitted to a quarter"), stages.get("sharpened")
     usual = Architecture(BorderSetting().hidden, "relu")
     return {"challenge.parameters": count if first.reached else None, "challenge.parameters_correct": first.correct,
             "challenge.parameters_network": first.winner.label, "challenge.parameters_searches": len(results),
-            "challenge.parameters_search_successes": sum(r.reached and r.winner.parameter_count <= BAR for r in results),
+            "challenge.parameters_search_successes": sum(
+                r.reached and r.winner.parameter_count <= BAR for r in results),
             "challenge.parameters_most": max((r.winner.parameter_count for r in results if r.reached), default=None),
             "challenge.parameters_needed": first.needed, "challenge.parameters_pixels": pixels,
             "challenge.parameters_seed": first.setting.seed,
@@ -83,7 +86,9 @@ def search_facts(results):
             "challenge.parameters_rivals": max(others, default=None),
             "challenge.parameters_one_line": max(best[a] for a in best if a.hidden[0] == 1) / pixels,
             "challenge.parameters_majority": float(max(first.truth.mean(), 1 - first.truth.mean())),
-            "challenge.parameters_start": stages["start"], "challenge.parameters_explored": stages.get("fitted to a quarter"),
-            "challenge.parameters_sharpened": stages.get("sharpened"),
+            "challenge.parameters_start": stages["start"], "challenge.parameters_explored": explored,
+            "challenge.parameters_sharpened": sharpened,
+            "challenge.parameters_sharpening_gain": None if sharpened is None else sharpened - explored,
+            "challenge.parameters_varying_gain": None if sharpened is None else first.correct - sharpened,
             "challenge.parameters_generations": sum(stage["what"] == "varied" for stage in first.stages),
             "challenge.parameters_samples": first.history.samples}

@@ -62,7 +62,7 @@ class Architecture:
         return layers
 
     def forward(self, parameters, x):
-        """Return [(z, a) of every layer], each (networks, units, pixels), for x (2, pixels); the last a is the output."""
+        """Return (z, a) of every layer, each (networks, units, pixels), for x (2, pixels); the last a is the output."""
         passed, a = [], x
         for number, (weights, biases) in enumerate(self.layers(parameters)):
             z = weights.transpose(0, 2, 1) @ a                              # (networks, out, pixels)

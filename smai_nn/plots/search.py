@@ -27,7 +27,7 @@ TRUE_BORDER = Line2D([], [], color=BLACK, linewidth=0.8, label="true border")
 
 
 def plot_frontier(results):
-    """Show the best accuracy of every architecture over all searches against its parameters, by number of hidden layers."""
+    """Show the best accuracy of every architecture over all searches against its parameters."""
     figure, axes = new_figure(width=8.5, height=4.2)
     panel, truth, target = axes[0, 0], results[0].truth, results[0].setting.target
     majority = max(truth.mean(), 1 - truth.mean())
@@ -37,17 +37,18 @@ def plot_frontier(results):
         panel.scatter([a.parameter_count for a in own], [best[a] for a in own], s=20, color=colour, marker=marker,
                       alpha=0.7, linewidth=0, label=f"{depth} hidden layer{'s' * (depth > 1)}")
     tops = {count: best[a] for count, a in best_of_count(results).items()}
-    panel.scatter(tops.keys(), tops.values(), s=160, marker="_", color=BLACK, linewidth=1, label="best with so many parameters")
+    panel.scatter(tops.keys(), tops.values(), s=160, marker="_", color=BLACK, linewidth=1,
+                  label="best with so many parameters")
     for winner in dict.fromkeys(r.winner for r in results if r.reached):
         times = sum(r.winner == winner for r in results)
-        panel.scatter(winner.parameter_count, best[winner], marker="*", s=150, color=RED, edgecolor=BLACK, linewidth=0.5,
-                      zorder=3, label=f"{winner.label}, winner of {times} search{'es' * (times > 1)}")
+        panel.scatter(winner.parameter_count, best[winner], marker="*", s=150, color=RED, edgecolor=BLACK,
+                      linewidth=0.5, zorder=3, label=f"{winner.label}, winner of {times} search{'es' * (times > 1)}")
     panel.axhline(target, color=BLACK, linestyle="--", linewidth=1, label=f"target, {target:.0%}")
     panel.axhline(majority, color=BLACK, linestyle=":", linewidth=1, label=f"majority class, {majority:.1%}")
     panel.set_ylim(majority - 0.01, max(target, *tops.values()) + 0.01)
     panel.grid(alpha=0.25)
-    describe(panel, f"The best network of every architecture in {len(results)} searches; the accuracy axis does not start "
-             "at 0", "weights and biases", "accuracy on all pixels", legend="below", columns=4)
+    describe(panel, f"The best network of every architecture in {len(results)} searches; "
+             "the accuracy axis does not start at 0", "weights and biases", "accuracy on all pixels", legend="below", columns=4)
     return figure
 
 
@@ -68,19 +69,19 @@ def plot_fewer(result):
 def plot_units(result):
     """Show what the units of the winner's first layer add to its output, at most four, and where the border comes from.
 
-    With one hidden layer a unit adds its output times its outgoing weight, and the sum, with the output's bias, is z, what
-    goes into the sigmoid; with more of them, the units' outputs are shown as they are. All are shares of the largest value.
+    With one hidden layer a unit adds its output times its outgoing weight, and the sum, with the output's bias, is z,
+    what goes into the sigmoid; with more of them, the units' outputs are shown as they are.
     """
     height, width = result.truth.shape
     rows, columns = np.indices(result.truth.shape)
     x = np.stack([columns.ravel() / (width - 1), rows.ravel() / (height - 1)]).astype(np.float32)
     passed = result.winner.forward(result.parameters[None], x)
-    added, z = passed[0][1][0], passed[-1][0][0]                                            # (units, pixels), (1, pixels)
+    added, z = passed[0][1][0], passed[-1][0][0]                                    # (units, pixels), (1, pixels)
     if len(passed) == 2:
         added = added * result.winner.layers(result.parameters[None])[1][0][0]
     biggest = np.argsort(-np.ptp(added, axis=1))[:4]
     pictures = [(f"unit {unit + 1}", added[unit] / np.abs(added).max()) for unit in sorted(biggest)]
-    pictures.append(("z: all together", np.clip(z[0] / np.abs(added).max(), -1, 1) if len(passed) == 2 else np.tanh(z[0])))
+    pictures.append(("z, all together", np.clip(z[0] / np.abs(z).mean(), -1, 1)))
     figure, axes = new_figure(2, 3, width=3.2, height=3.2)
     for panel, (title, values) in zip(axes.flat, pictures):
         picture = panel.imshow(values.reshape(height, width), cmap="PuOr_r", vmin=-1, vmax=1)
@@ -92,7 +93,8 @@ def plot_units(result):
     describe(last, f"{result.winner.label}, {result.correct} px right", COLUMN, ROW)
     for panel in axes.flat[len(pictures) + 1:]:
         panel.remove()
-    colour_bar(figure, picture, axes.ravel()[:len(pictures)].tolist(), "share of the largest contribution")
+    colour_bar(figure, picture, axes.ravel()[:len(pictures)].tolist(),
+               "unit: share of the largest; z: in units of its mean size")
     predicted = Line2D([], [], color=BLACK, linewidth=0.8, linestyle="--", label="predicted border")
     share_legend(figure, [*country_patches(COUNTRIES, alpha=0.55), TRUE_BORDER, predicted])
     return figure
