@@ -31,7 +31,7 @@ from smai_nn.experiments.search_facts import (
 from smai_nn.experiments.stack import Architecture, architectures_up_to
 from smai_nn.files import load_json
 from smai_nn.plots.run_figures import run_figures
-from smai_nn.plots.search import plot_fewer, plot_frontier, plot_units
+from smai_nn.plots.search import plot_ancestry, plot_fewer, plot_frontier, plot_units
 from smai_nn.plots.style import audit
 
 QUICK = SearchSetting(max_parameters=13, max_depth=2, starts=8, least_starts=2, closer_starts=8, sharpened=2,
@@ -202,7 +202,8 @@ def test_the_folder_has_every_ancestor_and_the_pixels_of_the_checkpoint(wedge):
     assert all(a.parameter_count < result.winner.parameter_count for a, _ in result.fewer)
     assert load_json(folder / "metrics.json")["status"] == "completed"
     assert all(audit(figure) == [] for figure in (
-        plot_frontier([result]), plot_fewer(result), plot_units(result), *run_figures(result).values()))
+        plot_frontier([result]), plot_fewer(result), plot_units(result), plot_ancestry(result)))
+    assert set(run_figures(result)) == {"loss", "map"}
 
 
 def test_a_target_out_of_reach_is_a_finished_result(wedge):

@@ -219,8 +219,8 @@ def draw_starts(architecture, number, border, rng):
     parameters = np.zeros((number, architecture.parameter_count), np.float32)
     (weights, biases), *others = architecture.layers(parameters)
     chosen, further = rng.integers(len(border), size=biases.shape), rng.integers(1, len(border), size=biases.shape)
-    one, other = border[chosen], border[(chosen + further) % len(border)]                 # two points (number, units, 2)
-    normal = (other - one)[..., ::-1] * (-1, 1)                                           # at a right angle to the line
+    one, other = border[chosen], border[(chosen + further) % len(border)]               # two points (number, units, 2)
+    normal = (other - one)[..., ::-1] * (-1, 1)                                         # at a right angle to the line
     length = rng.uniform(2, 8, (*biases.shape, 1)) * rng.choice([-1, 1], (*biases.shape, 1))
     normal = normal * length / np.linalg.norm(normal, axis=2, keepdims=True)
     weights[...], biases[...] = normal.transpose(0, 2, 1), -(normal * one).sum(axis=2)

@@ -31,8 +31,8 @@ def search_table(results, recounted):
     """Return a table row for each search; `recounted` are the pixels of their winners, loaded from the checkpoints."""
     return [{"seed": r.setting.seed, "smallest network": r.winner.label, "parameters": r.winner.parameter_count,
              "correct pixels, counted again": f"{correct} of {r.truth.size}",
-             "accuracy": f"{correct / r.truth.size:.2%}", "reached": "yes" if correct >= r.needed else "no", "starts": f"{sum(r.starts.values()):,}",
-             "seconds": f"{r.history.seconds:.0f}"} for r, correct in zip(results, recounted)]
+             "accuracy": f"{correct / r.truth.size:.2%}", "reached": "yes" if correct >= r.needed else "no",
+             "starts": f"{sum(r.starts.values()):,}", "seconds": f"{r.history.seconds:.0f}"} for r, correct in zip(results, recounted)]
 
 
 def count_table(results, most):

@@ -48,7 +48,8 @@ def plot_frontier(results):
     panel.set_ylim(majority - 0.01, max(target, *tops.values()) + 0.01)
     panel.grid(alpha=0.25)
     describe(panel, f"The best network of every architecture in {len(results)} searches; "
-             "the accuracy axis does not start at 0", "weights and biases", "accuracy on all pixels", legend="below", columns=4)
+             "the accuracy axis does not start at 0", "weights and biases", "accuracy on all pixels", legend="below",
+             columns=4)
     return figure
 
 
