@@ -192,7 +192,7 @@ def show_film(name, runs):
     """
     picture = runs[0].setting.picture
     if run_mode() == "replay":
-        (gif,), (strip,) = ((submission() / "figures").glob(f"{name}{rest}") for rest in ("-*.gif", "-strip-*.jpg"))
+        (gif,), (strip,) = ((submission() / "figures").glob(f"{name}{rest}") for rest in ("-*.gif", "-strip-*"))
         show_picture(strip)
     else:
         panels = [(run.setting.method, run.setting.label, run.pictures(), run.picture_mse) for run in runs]

@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from smai_nn.experiments.reconstruction import BLUR_MAPPINGS, COMPARED, FIRST_CAP, MARGIN, choose, unusual_features
+from smai_nn.experiments.reconstruction import (
+    BLUR_MAPPINGS,
+    COMPARED,
+    FIRST_CAP,
+    MARGIN,
+    SCREENED_MAPPINGS,
+    choose,
+    unusual_features,
+)
 from smai_nn.features import get_fourier, get_polynomial, get_raw, pixel_features, scale_coordinates
 
 
@@ -83,6 +91,14 @@ def _by_variant(results):
             for name, key in COMPARED.items()}
 
 
+def screening_table(results):
+    """Return the rows of the screening's table, best candidate first."""
+    rows, chosen = choose(results)
+    return [{"candidate": setting.recipe, **{f"{method} {k}": f"{value:.2f}" for (method, k), value
+                                             in zip(SCREENED_MAPPINGS, values)},
+             "mean": f"{mean:.2f}", "": "chosen" if setting == chosen else ""} for setting, values, mean in rows]
+
+
 def screening_facts(results):
     """Return, as facts, the mean PSNRs of the best candidate and of the chosen one, and what the rule gives away."""
     rows, chosen = choose(results)
@@ -97,6 +113,25 @@ def best_of_methods(results):
     """Return [Raw, polynomial, Fourier]: the result with the least loss of each, among runs on one picture."""
     return [min((r for r in results if r.setting.method == method), key=lambda r: r.mse)
             for method in ("Raw", "Polynomial", "Fourier")]
+
+
+def mapping_table(smileys, cats):
+    """Return the rows of section 2.4's table: results of the smiley and of the cat in the same order of mappings."""
+    return [{"method": a.setting.label, "smiley: loss": f"{a.mse:.2e}", "dB": f"{a.psnr:.1f}", "cat: loss": f"{b.mse:.2e}",
+             "dB ": f"{b.psnr:.1f}", "epoch time (s)": f"{a.epoch_seconds:.2f} / {b.epoch_seconds:.2f}",
+             "input parameters": b.in_width, "trainable parameters": f"{a.parameter_count:,} / {b.parameter_count:,}"}
+            for a, b in zip(smileys, cats)]
+
+
+def band_table(results, edges=(0, 5, 15, 25, 50, np.inf)):
+    """Return rows with the share of the target's energy that each result explains in bands of frequencies."""
+    rows = []
+    for result in results:
+        shares = {f"{low} to {high} cycles" if high < np.inf else f"above {low}": result.explained(low, high)
+                  for low, high in zip(edges, edges[1:])}
+        rows.append({"mapping": result.setting.label} | {band: "-" if share is None else f"{share:.1%}"
+                                                         for band, share in shares.items()})
+    return rows
 
 
 def mapping_facts(results):
@@ -126,13 +161,16 @@ def runs_by_method(results):
     return {name: [r for r in first if r.setting.method == method] for name, (method, _) in BLUR_MAPPINGS.items()}
 
 
-def losses_by_level(results, method):
-    """Return {level: final losses, the seed 0's first} of one method."""
-    losses = {}
-    for result in sorted(results, key=lambda r: (r.setting.level, r.setting.seed)):
-        if result.setting.method == method:
-            losses.setdefault(result.setting.level, []).append(result.mse)
-    return losses
+def blur_table(results):
+    """Return the rows of section 2.5's table: final losses and epochs of the seed 0 by level."""
+    rows = []
+    for runs in zip(*runs_by_method(results).values()):
+        row = {"blur": runs[0].setting.level}
+        for name, run in zip(BLUR_MAPPINGS, runs):
+            row |= {f"{name}: final loss": f"{run.mse:.2e}", f"{name}: dB": f"{run.psnr:.1f}",
+                    f"{name}: epochs": f"{run.history.epochs}{'' if run.converged else ', no stop'}"}
+        rows.append(row)
+    return rows
 
 
 def blur_facts(results):
@@ -140,15 +178,17 @@ def blur_facts(results):
     facts, runs = {}, runs_by_method(results)
     for name, own in runs.items():
         losses, method = [r.mse for r in own], own[0].setting.method
-        seeds = [values for values in losses_by_level(results, method).values() if len(values) > 1]
+        seeds = [[other.mse for other in results if (other.setting.method, other.setting.level) == (method, r.setting.level)]
+                 for r in own]
         name = f"blur.{name.lower()}"
         facts |= {f"{name}.{r.setting.level}.mse": r.mse for r in own} | {
-            f"{name}.fall": losses[0] / losses[-1], f"{name}.rises": int(np.sum(np.diff(losses) > 0)),
+            f"{name}.fall": losses[0] / losses[-1], f"{name}.risen": ", ".join(str(after.setting.level) for before, after in zip(own, own[1:])
+                                                                            if after.mse > before.mse) or "no level",
             f"{name}.rise": max(after / before for before, after in zip(losses, losses[1:])),
             f"{name}.relative_first": losses[0] / own[0].variance, f"{name}.relative_last": losses[-1] / own[-1].variance,
             f"{name}.error_above_5": float(own[0].error_energy[6:].sum() / losses[0]),
             f"{name}.epochs": float(np.median([r.history.epochs for r in results if r.setting.method == method])),
-            f"{name}.spread": max((max(values) / min(values) for values in seeds), default=1.0)}
+            f"{name}.spread": max(max(values) / min(values) for values in seeds)}
     base, fourier = runs.values()
     ratios = {a.setting.level: a.mse / b.mse for a, b in zip(base, fourier)}
     widest, detail = max(ratios, key=ratios.get), [float(r.target_energy[6:].sum()) for r in base]

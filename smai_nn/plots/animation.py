@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.ticker import NullLocator
 from PIL import Image, ImageSequence
 
 from smai_nn.files import write_atomically
@@ -10,12 +11,12 @@ from smai_nn.plots.maps import COLUMN, ROW
 from smai_nn.plots.style import METHOD_COLOURS, audit, describe, new_figure, plain_log_scale
 
 DPI = 80
-PANEL = 2.5  # inches: width and height of a picture
+PANEL = 2.2  # inches: width and height of a picture
 MILLISECONDS = 100  # a frame
 LAST_MILLISECONDS = 3000
 PLOT_COLOURS = 48  # of the palette, for curves and letters; the others are the pictures' own
-TOLERANCES = (4, 6, 8, 10, 12, 16, 20, 24, 32, 48)  # of 255, see `save_gif`
-MOST_CHANGES = 1_600_000  # pixels drawn anew in all frames together: they take about a byte each
+TOLERANCES = (4, 6, 8, 10, 12, 14, 16, 20, 24, 32, 48)  # of 255, see `save_gif`
+MOST_CHANGES = 1_500_000  # pixels drawn anew in all frames together: they take about a byte each
 
 
 def save_gif(path, name, runs):
@@ -23,14 +24,15 @@ def save_gif(path, name, runs):
 
     `runs` is a list of (method, label, pictures, losses): uint8 (epochs, height, width[, 3]), and the mean squared
     error of each picture. A pixel is drawn anew once one of its channels has moved by more than a tolerance from what
-    is shown: the smallest of TOLERANCES with which there are about MOST_CHANGES of these. Raises ValueError for runs of
-    different lengths, or frames that lack a title, a label, a legend or the username.
+    is shown: the smallest of TOLERANCES with which there are about MOST_CHANGES of these; the last frame is exact.
+    Raises ValueError for runs of different lengths, or frames that lack a title, a label, a legend or the username.
     """
     frames = list(draw_frames(name, runs))
     palette, tolerance = _palette(frames, runs), _tolerance(runs)
     # Without dithering, so that what stands still stays as it was and costs nothing.
     first, *rest = (Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
                     for frame in without_flicker(frames, tolerance))
+    rest[-1:] = [Image.fromarray(frames[-1]).quantize(palette=palette, dither=Image.Dither.NONE)] * bool(rest)
     durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_MILLISECONDS]
     path = write_atomically(path, lambda file: first.save(file, format="GIF", save_all=True, append_images=rest,
                                                           duration=durations, loop=0))
@@ -89,8 +91,10 @@ class _Panel:
         describe(axes, f"{name}: {self.label}", COLUMN, ROW)
         curve = axes.inset_axes((0, -0.82, 1, 0.5))
         (self.line,) = curve.plot([], [], color=METHOD_COLOURS[method], linewidth=2, marker="o", markevery=[-1])
-        curve.set(**limits)
-        plain_log_scale(curve.yaxis, "{x:.0e}")
+        curve.set(yscale="log", **limits)
+        if limits["ylim"][1] < 300 * limits["ylim"][0]:
+            plain_log_scale(curve.yaxis, "{x:.0e}")
+        curve.yaxis.set_minor_locator(NullLocator())
         curve.grid(alpha=0.25)
         describe(curve, "Loss of the picture above", "epoch", "MSE", legend="below", handles=[self.line])
         self.legend = curve.get_legend()

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 
 from smai_nn.plots.maps import COLUMN, ROW
-from smai_nn.plots.style import colour_bar, describe, new_figure
+from smai_nn.plots.style import METHOD_COLOURS, colour_bar, describe, new_figure
 
 TILES = ("column (px), picture beside picture", "row (px), picture below picture")  # axes of a mosaic
 LEAST_ERROR = 1 / 255  # one step of 8 bits, where the scale of errors begins
@@ -12,7 +12,7 @@ LEAST_ERROR = 1 / 255  # one step of 8 bits, where the scale of errors begins
 
 def plot_pictures(pictures):
     """Show a list of (title, uint8 array (height, width) or (height, width, 3)) side by side."""
-    figure, axes = new_figure(1, len(pictures), width=10 / max(2, len(pictures)), height=4.6)
+    figure, axes = new_figure(1, len(pictures), width=7.4 / max(2, len(pictures)), height=3.6)
     for panel, (title, picture) in zip(axes[0], pictures):
         panel.imshow(rgb(picture))
         describe(panel, title, COLUMN, ROW)
@@ -36,6 +36,26 @@ def plot_mosaic(rows, title, x=None, y=None):
     return figure
 
 
+def plot_blurred(targets, runs, boxes, levels):
+    """Show targets (uint8, one a level) above what was learnt of them, at `levels` levels of all, as one mosaic.
+
+    `runs` maps name -> ReconstructionResults, one a level; `boxes` maps name -> (top, left, side) in parts of the picture,
+    and each is shown at all the levels.
+    """
+    size, sources = len(targets[0]), [targets, *([run.image for run in own] for own in runs.values())]
+    shown = np.linspace(0, len(targets) - 1, levels).round().astype(int)
+    rows, names, first = [[] for _ in sources], [], next(iter(runs.values()))
+    for name, (top, left, side) in boxes.items():
+        above, before, part = (round(share * size) for share in (top, left, side))
+        for i in shown:
+            names.append(f"{name}, {first[i].setting.level}")
+            for row, pictures in zip(rows, sources):
+                row.append(("", pictures[i][above:above + part, before:before + part]))
+    colours = [METHOD_COLOURS[own[0].setting.method] for own in runs.values()]
+    return plot_mosaic(rows, "Targets, and what was learnt of them", (r"what is shown, blur $\sigma$ (px)", names),
+                       ("method", ["target", *runs], ["black", *colours]))
+
+
 def plot_errors(rows, title):
     """Show absolute errors (height, width), in [0, 1], as one mosaic with one scale; a tile is (text, errors).
 
@@ -47,6 +67,12 @@ def plot_errors(rows, title):
     describe(panel, title, *TILES)
     colour_bar(figure, panel.images[0], panel, "absolute error, mean of the channels", shrink=0.9)
     return figure
+
+
+def absolute_error(picture, target):
+    """Return the absolute difference of two uint8 pictures, in [0, 1], mean of the channels: (height, width)."""
+    error = np.abs(np.subtract(picture, target, dtype=float)) / 255
+    return error.reshape(*target.shape[:2], -1).mean(axis=2)
 
 
 def plot_columns(panels):
@@ -66,7 +92,7 @@ def _mosaic(rows, **options):
     height, width = first.shape[0] + gap, first.shape[1] + gap
     tall, wide = height * len(rows) - gap, width * max(map(len, rows)) - gap
     canvas = np.full((tall, wide, *first.shape[2:]), 255 if first.ndim == 3 else np.nan, first.dtype)
-    figure, axes = new_figure(width=9, height=8.3 * tall / wide + 0.7)
+    figure, axes = new_figure(width=7.4, height=6.7 * tall / wide + 0.7)
     for i, row in enumerate(rows):
         for j, (text, picture) in enumerate(row):
             canvas[i * height:(i + 1) * height - gap, j * width:(j + 1) * width - gap] = picture

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from smai_nn.experiments.reconstruction_facts import runs_by_method
 from smai_nn.plots.style import (
     BLACK,
     BLUE,
@@ -81,24 +82,21 @@ def plot_residual_spectra(groups):
                          **_line(result.setting), label=f"error of {result.setting.label}")
         panel.lines[0].set_xdata(np.arange(1, len(results[0].target_energy)))
         panel.grid(alpha=0.25)
-        describe(panel, title, CYCLES, "mean square per unit of frequency", legend="lower left")
+        describe(panel, title, CYCLES, "mean square per unit of frequency", legend="below", columns=2)
     return figure
 
 
-def plot_blur_losses(losses):
-    """Show final losses against blur, on a linear and a logarithmic axis.
-
-    `losses` maps name -> (method, {level: losses of its seeds}); the first seed's are joined, the others are marks.
-    """
+def plot_blur_losses(results):
+    """Show final losses against blur, on a linear and a logarithmic axis: the seed 0 joined, other seeds as marks."""
     figure, axes = new_figure(1, 2, width=5, height=3.9)
     for panel, kind in zip(axes[0], ("linear", "logarithmic")):
-        for name, (method, by_level) in losses.items():
-            levels, colour = list(by_level), METHOD_COLOURS[method]
-            panel.plot(levels, [values[0] for values in by_level.values()], color=colour, marker="o", markersize=4,
-                       label=f"{name}, seed 0")
-            others = [(level, value) for level, values in by_level.items() for value in values[1:]]
-            if others:
-                panel.plot(*zip(*others), "x", color=colour, markersize=6, label=f"{name}, other seeds")
+        for name, own in runs_by_method(results).items():
+            method, levels = own[0].setting.method, [run.setting.level for run in own]
+            style = {"color": METHOD_COLOURS[method]}
+            panel.plot(levels, [run.mse for run in own], marker="o", markersize=4, label=f"{name}, seed 0", **style)
+            others = [run for run in results if run.setting.method == method and run.setting.seed]
+            panel.plot([run.setting.level for run in others], [run.mse for run in others], "x", markersize=6,
+                       label=f"{name}, another seed", **style)
         if kind == "logarithmic":
             panel.set_yscale("log")
         else:
@@ -112,9 +110,9 @@ def plot_blur_losses(losses):
 
 
 def plot_blur_explained(results):
-    """Show what blur does to the target, and the losses in units of its variance; `results` of one seed by name."""
+    """Show what blur does to the target, and the losses of the seed 0 in units of the target's variance."""
     figure, axes = new_figure(1, 2, width=5, height=3.9)
-    for name, runs in results.items():
+    for name, runs in runs_by_method(results).items():
         levels = [run.setting.level for run in runs]
         axes[0, 1].semilogy(levels, [run.mse / run.variance for run in runs], marker="o", markersize=4, label=name,
                             color=METHOD_COLOURS[runs[0].setting.method])
