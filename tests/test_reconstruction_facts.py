@@ -32,12 +32,12 @@ from smai_nn.experiments.reconstruction_facts import (
 from smai_nn.trainer import History
 
 
-def result(mse, method="Raw", size=5, image="cat.jpg", seed=0, epochs=20, stop="early_stopping", picture_mse=()):
+def made_up(mse, method="Raw", size=5, image="cat.jpg", seed=0, epochs=20, stop="early_stopping", picture_mse=()):
     """Return a result with this loss, all of it at 7 cycles; its target has 0.1 at one cycle and 0.02 at 7."""
     setting = with_mapping(ReconstructionSetting(), method, size, image=image, seed=seed)
     history = History(4, 4, epoch_loss=[mse] * epochs, epoch_seconds=[0.5] * epochs, stop_reason=stop)
     energy = np.zeros(60)
-    return ReconstructionResult(setting, 2, 100, mse, None, history, np.zeros((2, 2, 3), np.uint8),
+    return ReconstructionResult(setting, 2, 100, mse, None, history, np.zeros((8, 8, 3), np.uint8),
                                 energy + 0.1 * (np.arange(60) == 1) + 0.02 * (np.arange(60) == 7),
                                 energy + mse * (np.arange(60) == 7), np.array(picture_mse), Path("a"))
 
@@ -90,9 +90,9 @@ def test_what_the_screening_gives_away():
 
 
 def test_mappings():
-    runs = [result(0.02, picture_mse=[0.1, 0.02])]
+    runs = [made_up(0.02, picture_mse=[0.1, 0.02])]
     for method, losses in (("Polynomial", (0.01, 0.015)), ("Fourier", (0.002, 0.0002))):
-        runs += [result(mse, method, size, picture_mse=[0.019, mse]) for size, mse in zip((5, 25), losses)]
+        runs += [made_up(mse, method, size, picture_mse=[0.019, mse]) for size, mse in zip((5, 25), losses)]
     facts = mapping_facts(runs)
     assert facts["reconstruction.cat.raw.mse"] == 0.02 and facts["reconstruction.cat.raw.seconds"] == 0.5
     assert facts["cat.fourier.gain"] == pytest.approx(10) and facts["cat.polynomial.label"] == "Polynomial 5"
@@ -100,7 +100,7 @@ def test_mappings():
     assert [r.mse for r in best_of_methods(runs)] == [0.02, 0.01, 0.0002]
 
 
-BLURRED = [result(mse, method, image=f"blur_{level}.jpg", seed=seed, epochs=150 if level == 0 else 20)
+BLURRED = [made_up(mse, method, image=f"blur_{level}.jpg", seed=seed, epochs=150 if level == 0 else 20)
            for method, losses in (("Raw", {0: (0.016, 0.008), 1: (0.004,), 2: (0.002,)}),
                                   ("Fourier", {0: (0.008,), 1: (0.0005,), 2: (0.001,)}))
            for level, values in losses.items() for seed, mse in enumerate(values)]

@@ -53,7 +53,7 @@ def draw_frames(name, runs):
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"runs: expected as many pictures as losses in each, at least one, got {sorted(lengths)}")
     (epochs,) = lengths
-    figure, axes = new_figure(1, len(runs), width=PANEL + 0.9, height=PANEL + 3.15, margins=(0.75, 2.9, 0.15, 0.25))
+    figure, axes = new_figure(1, len(runs), width=PANEL + 1.1, height=PANEL + 3.05, margins=(0.75, 2.8, 0.35, 0.25))
     figure.set_dpi(DPI)
     canvas = FigureCanvasAgg(figure)
     everything = np.concatenate([losses for *_, losses in runs])

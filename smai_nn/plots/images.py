@@ -37,17 +37,16 @@ def plot_mosaic(rows, title, x=None, y=None):
 
 
 def plot_blurred(targets, runs, boxes, levels):
-    """Show targets (uint8, one a level) above what was learnt of them, at `levels` levels of all, as one mosaic.
+    """Show targets (uint8, one a level) above what was learnt of them, as one mosaic.
 
-    `runs` maps name -> ReconstructionResults, one a level; `boxes` maps name -> (top, left, side) in parts of the picture,
-    and each is shown at all the levels.
+    `runs` maps name -> ReconstructionResults, one a level; `boxes` maps name -> (top, left, side) in parts of the picture;
+    each is shown at all of `levels`, from 0, the first one there is, to 1, the last.
     """
     size, sources = len(targets[0]), [targets, *([run.image for run in own] for own in runs.values())]
-    shown = np.linspace(0, len(targets) - 1, levels).round().astype(int)
     rows, names, first = [[] for _ in sources], [], next(iter(runs.values()))
     for name, (top, left, side) in boxes.items():
         above, before, part = (round(share * size) for share in (top, left, side))
-        for i in shown:
+        for i in (round(level * (len(targets) - 1)) for level in levels):
             names.append(f"{name}, {first[i].setting.level}")
             for row, pictures in zip(rows, sources):
                 row.append(("", pictures[i][above:above + part, before:before + part]))

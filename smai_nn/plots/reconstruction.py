@@ -123,7 +123,7 @@ def plot_blur_explained(results):
                                   (axes[0, 1], "Loss relative to the target's variance", "final loss / variance")):
         panel.set_xticks(levels)
         panel.grid(alpha=0.25)
-        describe(panel, title, r"blur $\sigma$ (px)", y_label, legend="lower left")
+        describe(panel, title, r"blur $\sigma$ (px)", y_label, legend="below", columns=3)
     return figure
 
 

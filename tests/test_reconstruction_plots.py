@@ -1,0 +1,58 @@
+"""Section 2's figures: complete, and showing what they say."""
+
+import numpy as np
+import pytest
+
+from smai_nn.plots.images import absolute_error, plot_blurred, plot_columns, plot_errors, plot_mosaic, plot_pictures
+from smai_nn.plots.reconstruction import (
+    plot_blur_explained,
+    plot_blur_losses,
+    plot_mapping_losses,
+    plot_residual_spectra,
+    plot_row_fits,
+    plot_waves,
+)
+from smai_nn.plots.style import audit
+from tests.test_reconstruction_facts import BLURRED, made_up
+
+RNG = np.random.default_rng(0)
+PICTURE = RNG.integers(0, 256, (8, 8, 3), np.uint8)
+GREY = PICTURE[:, :, 0]
+GROUPS = {"cat": [made_up(0.1), made_up(0.01, "Fourier", 25)], "smiley": [made_up(0.1), made_up(0.2, "Polynomial", 15)]}
+LEARNT = {"BASE": [made_up(0.1, image="blur_0.jpg"), made_up(0.1, image="blur_9.jpg")]}
+
+FIGURES = [
+    lambda: plot_pictures([("smiley.png", GREY), ("cat.jpg", PICTURE)]),
+    lambda: plot_mosaic([[("a", PICTURE), ("b", PICTURE)], [("", PICTURE)]], "tiles"),
+    lambda: plot_mosaic([[("a", GREY)]], "tiles", ("epoch", [1]), ("mapping", ["Raw"], ["blue"])),
+    lambda: plot_blurred([PICTURE, PICTURE], LEARNT, {"all": (0, 0, 1)}, (0, 1)),
+    lambda: plot_errors([[("a", absolute_error(PICTURE, PICTURE[::-1])), ("b", absolute_error(GREY, GREY))]], "errors"),
+    lambda: plot_columns([("Raw", "$x$", GREY / 255)] * 6),
+    lambda: plot_row_fits(RNG.random(8), [("Raw", "Raw", RNG.random(8)), ("Fourier", "Fourier 5", RNG.random(8))]),
+    lambda: plot_waves(64, 5, 8, [1, 2], [5, 9]),
+    lambda: plot_mapping_losses(GROUPS), lambda: plot_residual_spectra(GROUPS),
+    lambda: plot_blur_losses(BLURRED), lambda: plot_blur_explained(BLURRED)]
+
+
+@pytest.mark.parametrize("number", range(len(FIGURES)))
+def test_figure_is_complete(number):
+    assert audit(FIGURES[number]()) == []
+
+
+def test_tiles_lie_where_their_row_and_column_say():
+    black, white = np.zeros((4, 4), np.uint8), np.full((4, 4), 255, np.uint8)
+    canvas = plot_mosaic([[("", black), ("", white)], [("", white), ("", black)]], "x").axes[0].images[0].get_array()
+    assert canvas.shape == (9, 9, 3) and (canvas[4] == 255).all()  # one pixel of gap
+    assert canvas[0, 0].max() == 0 and canvas[0, 8].min() == 255 and canvas[8, 0].min() == 255 and canvas[8, 8].max() == 0
+
+
+def test_blurred_pictures_are_cropped_to_their_boxes():
+    figure = plot_blurred([PICTURE, PICTURE[::-1]], LEARNT, {"corner": (0, 0.5, 0.5)}, (0, 1))
+    canvas = figure.axes[0].images[0].get_array()
+    assert np.array_equal(canvas[:4, :4], PICTURE[:4, 4:]) and np.array_equal(canvas[:4, 5:9], PICTURE[::-1][:4, 4:])
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["corner, 0", "corner, 9"]
+
+
+def test_absolute_error_is_the_mean_of_the_channels():
+    target = np.zeros((2, 2, 3), np.uint8)
+    assert absolute_error(target + np.array([255, 0, 0], np.uint8), target) == pytest.approx(np.full((2, 2), 1 / 3))
