@@ -4,13 +4,15 @@ import functools
 
 from smai_nn.datasets.border import COUNTRIES
 from smai_nn.experiments.border import BorderResult
-from smai_nn.experiments.compression import DigitResult
+from smai_nn.experiments.compression import AUTOENCODER, DigitResult
 from smai_nn.experiments.detection import DetectionResult
 from smai_nn.experiments.reconstruction import ReconstructionResult
 from smai_nn.experiments.samples import SampleResult
+from smai_nn.experiments.search import SearchResult
 from smai_nn.plots.compression import plot_digits
 from smai_nn.plots.curves import plot_loss_against_samples
 from smai_nn.plots.maps import change_map_prediction, plot_map_prediction
+from smai_nn.plots.search import plot_ancestry
 
 _map_figures = {}  # ground truth, as bytes -> the figure that this process changes from run to run
 
@@ -43,20 +45,20 @@ def _loss_and_map(result, label, loss_name):
 
 @run_figures.register
 def _(result: DigitResult):
-    name, rows = result.setting.architecture, {"original": result.originals, "reconstruction": result.rebuilt}
+    name = result.setting.architecture
+    rows = {"original": result.originals, "reconstruction": result.rebuilt[AUTOENCODER]}
     return {"loss": plot_loss_against_samples({name: result.history}, loss_name="training loss (mse)"),
             "digits": plot_digits(result.classes, rows, f"Test digits through {name}")}
 
 
 @run_figures.register
-def _(result: ReconstructionResult):
-    if result.failure:
+def _(result: ReconstructionResult | DetectionResult):
+    if not result.history.epoch_loss:  # it diverged at once, or is PCA or the mean picture, which are not trained
         return {}
     return {"loss": plot_loss_against_samples({result.setting.label: result.history}, loss_name="training loss (mse)")}
 
 
 @run_figures.register
-def _(result: DetectionResult):
-    if not result.history.epochs:  # PCA and the mean picture are not trained
-        return {}
-    return {"loss": plot_loss_against_samples({result.setting.label: result.history}, loss_name="training loss (mse)")}
+def _(result: SearchResult):
+    title = f"{result.winner.label}, seed {result.setting.seed}"
+    return {"loss": plot_ancestry(result), "map": plot_map_prediction(result.truth, result.predicted, COUNTRIES, title)}
