@@ -36,6 +36,14 @@ class Faces:
     source: sources.DataSource  # its label says how many portraits were skipped, if any
 
 
+def find_lfw():
+    """Return the DataSource of LFW's folder or archive, of which no picture is read for it, or None."""
+    for label, path, reason in lfw_candidates():
+        if not reason:
+            return sources.DataSource(path, label, _fingerprint(path))
+    return None
+
+
 def lfw_candidates():
     """Return [(label, Path, reason)] of what may be LFW, in order; the reason is why it is not, "" if it is."""
     found = []
@@ -69,18 +77,18 @@ def load_lfw(size):
     A portrait that is a broken link, double or damaged is skipped and counted. Raises ValueError for a damaged archive
     or one without the assignment's person, ConnectionError for a download that fails.
     """
-    if sources.may_download() and all(reason for _, _, reason in lfw_candidates()):
+    source = find_lfw()
+    if source is None and sources.may_download():
         from sklearn.datasets import fetch_lfw_people  # loaded late: it takes a second
 
         sources.fetch("LFW", fetch_lfw_people, min_faces_per_person=500, resize=0.1)
-    found = [(label, path) for label, path, reason in lfw_candidates() if not reason]
-    if not found:
+        source = find_lfw()
+    if source is None:
         return None
-    (label, path), *_ = found
-    digest = _fingerprint(path)
-    arrays = sources.kept(f"faces-{digest}-{size}.npz", _decode_all, path, size)
+    arrays = sources.kept(f"faces-{source.sha256}-{size}.npz", _decode_all, source.path, size)
     skipped = int(arrays.pop("skipped"))
-    return Faces(**arrays, source=sources.DataSource(path, label + f" ({skipped} skipped)" * (skipped > 0), digest))
+    label = source.label + f" ({skipped} skipped)" * (skipped > 0)
+    return Faces(**arrays, source=dataclasses.replace(source, label=label))
 
 
 def _decode_all(path, size):

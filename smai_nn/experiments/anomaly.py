@@ -6,8 +6,6 @@ they are. Curves and areas are scikit-learn's. Source: assignment section 3.2.
 
 import numpy as np
 
-from smai_nn.checks import require_choice, require_finite, require_number
-
 SCALINGS = ("none", "pixel", "picture", "both")
 FIFTHS, TESTS, FOLDS = 5, 3, 4  # see split_pictures
 FEWEST_NORMALS, FEWEST_OTHERS = 10, 3  # pictures, people: with these no role is empty
@@ -24,7 +22,6 @@ def split_pictures(names, normal, seed=0, fold=None):
     fifths, of which that part is held out as validation, and those set aside.
     Raises ValueError for fewer than FEWEST_NORMALS normal pictures or FEWEST_OTHERS other people.
     """
-    names = np.asarray(names)
     people, fixed = np.unique(names), np.random.default_rng(0)
     normals = np.flatnonzero(names == normal)
     if len(normals) < FEWEST_NORMALS or len(people) <= FEWEST_OTHERS:
@@ -33,14 +30,15 @@ def split_pictures(names, normal, seed=0, fold=None):
     aside = fixed.permutation(people)[:max(2, round(SET_ASIDE * len(people)))]
     is_aside = np.isin(names, aside) & (names != normal)
     fifths = np.array_split(fixed.permutation(normals), FIFTHS)
-    if fold is not None:
+    if fold is None:
+        test = fifths.pop(2 + seed % TESTS)
+        roles = {"train": np.concatenate(fifths[1:]), "validation": fifths[0], "test": test,
+                 "set_aside": np.flatnonzero(is_aside), "others": np.flatnonzero((names != normal) & ~is_aside)}
+    else:
         parts = np.array_split(np.concatenate(fifths[:2]), FOLDS)
-        held_out = parts.pop(require_choice(fold, "fold", range(FOLDS)))
-        return {"train": np.sort(np.concatenate(parts)), "validation": np.sort(held_out),
-                "set_aside": np.flatnonzero(is_aside)}
-    test = fifths.pop(2 + seed % TESTS)
-    return {"train": np.sort(np.concatenate(fifths[1:])), "validation": np.sort(fifths[0]), "test": np.sort(test),
-            "set_aside": np.flatnonzero(is_aside), "others": np.flatnonzero((names != normal) & ~is_aside)}
+        held_out = parts.pop(fold)
+        roles = {"train": np.concatenate(parts), "validation": held_out, "set_aside": np.flatnonzero(is_aside)}
+    return {role: np.sort(rows) for role, rows in roles.items()}
 
 
 def scale_pictures(images, scaling, train):
@@ -50,7 +48,6 @@ def scale_pictures(images, scaling, train):
     is on it. "pixel": each pixel with mean 0 and variance 1 over the rows `train`, so that all count alike. "both": one
     after the other. What does not vary becomes 0. `rows * deviation + mean` takes the scaling by pixel back.
     """
-    require_choice(scaling, "scaling", SCALINGS)
     rows = np.asarray(images, np.float32).reshape(len(images), -1) / 255
     if scaling in ("picture", "both"):
         rows = _standardised(rows, rows.mean(axis=1, keepdims=True), rows.std(axis=1, keepdims=True))
@@ -62,23 +59,22 @@ def scale_pictures(images, scaling, train):
 
 
 def _standardised(rows, mean, deviation):
-    rows = rows - mean
-    return np.divide(rows, deviation, out=np.zeros_like(rows), where=np.broadcast_to(deviation > 1e-6, rows.shape))
+    return np.where(deviation > 1e-6, (rows - mean) / np.maximum(deviation, 1e-6), 0)
 
 
-def threshold_from(validation_errors, quantile):
-    """Return the error that the share `quantile` of held-out normal pictures does not exceed."""
-    errors = _errors(validation_errors, "validation_errors")
-    return float(np.quantile(errors, require_number(quantile, "quantile", 0, 1)))
+def judge(errors, quantile):
+    """Return (scores, tuned scores): the test's `detection_scores` at two thresholds, from a dict role -> errors (n,).
 
-
-def best_threshold(normal_errors, anomaly_errors):
-    """Return the threshold with the largest balanced accuracy; for this, anomalies have to be known."""
+    One is the error that the share `quantile` of the validation normals does not exceed: it needs no anomalies. The
+    other has the largest balanced accuracy on the validation normals and the people set aside.
+    """
     from sklearn import metrics  # loaded late: it takes a second
 
-    false_rates, true_rates, thresholds = metrics.roc_curve(*labelled(normal_errors, anomaly_errors))
+    threshold = np.quantile(np.float64(errors["validation"]), quantile)
+    false_rates, true_rates, thresholds = metrics.roc_curve(*labelled(errors["validation"], errors["set_aside"]))
     # scikit-learn calls an anomaly what reaches its threshold; here it has to exceed it.
-    return float(np.nextafter(thresholds[np.argmax(true_rates - false_rates)], -np.inf))
+    tuned = np.nextafter(thresholds[np.argmax(true_rates - false_rates)], -np.inf)
+    return [detection_scores(errors["test"], errors["others"], t) for t in (threshold, tuned)]
 
 
 def auc(normal_errors, anomaly_errors):
@@ -89,36 +85,27 @@ def auc(normal_errors, anomaly_errors):
 
 
 def detection_scores(normal_errors, anomaly_errors, threshold):
-    """Return a dict of what calling every error above `threshold` an anomaly comes to, and the areas.
+    """Return a dict of what calling every error above `threshold` an anomaly comes to.
 
-    Counts `true_negatives`, `false_positives`, `false_negatives`, `true_positives`; `precision`, `recall`, `f1`,
-    `specificity`, `balanced_accuracy`; `auc` (of the ROC curve) and `average_precision`, which need no threshold;
-    `base_rate`, the share of anomalies; the `threshold`.
+    `auc` (of the ROC curve) and `average_precision` need no threshold; `base_rate` is the share of anomalies.
     """
     from sklearn import metrics  # loaded late: it takes a second
 
     labels, errors = labelled(normal_errors, anomaly_errors)
     called = errors > threshold
     tn, fp, fn, tp = metrics.confusion_matrix(labels, called, labels=[0, 1]).ravel().tolist()
-    precision, recall, f1, _ = metrics.precision_recall_fscore_support(labels, called, average="binary",
-                                                                       zero_division=0)
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        labels, called, average="binary", zero_division=0)
     return {"auc": float(metrics.roc_auc_score(labels, errors)),
             "average_precision": float(metrics.average_precision_score(labels, errors)),
             "precision": float(precision), "recall": float(recall), "f1": float(f1),
-            "specificity": tn / (tn + fp), "balanced_accuracy": float(metrics.balanced_accuracy_score(labels, called)),
+            "specificity": tn / (tn + fp), "false_alarms": fp / (tn + fp),
+            "balanced_accuracy": float(metrics.balanced_accuracy_score(labels, called)),
             "true_negatives": tn, "false_positives": fp, "false_negatives": fn, "true_positives": tp,
             "base_rate": float(labels.mean()), "threshold": float(threshold)}
 
 
 def labelled(normal_errors, anomaly_errors):
     """Return (labels, errors): 0 for normal pictures and 1 for anomalies, and all errors, in one row each."""
-    normal, anomalous = _errors(normal_errors, "normal_errors"), _errors(anomaly_errors, "anomaly_errors")
-    return np.repeat([0, 1], [len(normal), len(anomalous)]), np.concatenate([normal, anomalous])
-
-
-def _errors(values, name):
-    values = np.asarray(values, np.float64)
-    if values.ndim != 1 or not len(values):
-        raise ValueError(f"{name}: expected one error per picture, (n,), got shape {values.shape}")
-    require_finite(values, name)
-    return values
+    labels = np.repeat([0, 1], [len(normal_errors), len(anomaly_errors)])
+    return labels, np.concatenate([normal_errors, anomaly_errors], dtype=np.float64)

@@ -6,8 +6,6 @@ Without LFW the same runs take the shipped digits: one digit is the person, the 
 """
 
 import dataclasses
-import hashlib
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +14,7 @@ from smai_nn.autoencoder import MLPAutoencoder
 from smai_nn.baselines import fit_pca, pca_reconstruct
 from smai_nn.checks import require_choice
 from smai_nn.datasets.images import crop_pictures
-from smai_nn.datasets.lfw import Faces, load_lfw
+from smai_nn.datasets.lfw import Faces, find_lfw, load_lfw
 from smai_nn.datasets.mnist import load_shipped
 from smai_nn.experiments import anomaly
 from smai_nn.metrics import squared_errors
@@ -33,6 +31,10 @@ CASES = {"true negative": ("test", False, 0.5), "true positive": ("others", True
          "false positive": ("test", True, 1.0), "false negative": ("others", False, 0.0)}
 ROLES = {"train": "normal: learnt from", "validation": "normal: threshold and choice of the bottleneck",
          "test": "normal: test", "set_aside": "others, set aside: choices that need them", "others": "others: test"}
+# What the best autoencoder is compared with besides: all detectors on the whole picture, and PCA without mirror images.
+REFERENCES = {"whole_picture": {"crop": WHOLE}, "whole_pca": {"detector": "PCA", "crop": WHOLE},
+              "whole_mean": {"detector": "mean picture", "crop": WHOLE, "bottleneck": 0},
+              "plain_pca": {"detector": "PCA", "mirrored": False}}
 
 # The candidates: square boxes about the middle column, by side and by centre row, in parts of the portrait; and all.
 SIDES, CENTRES = (0.2, 0.26, 0.34, 0.5), (0.48, 0.52, 0.56)
@@ -64,11 +66,6 @@ class DetectionSetting:
         require_choice(self.scaling, "scaling", anomaly.SCALINGS)
 
     @property
-    def is_whole(self):
-        """Whether the whole picture is compared."""
-        return self.crop == WHOLE
-
-    @property
     def label(self):
         """Detector and bottleneck, such as "autoencoder 24"."""
         return self.detector if self.detector == "mean picture" else f"{self.detector} {self.bottleneck}"
@@ -87,51 +84,16 @@ class ChoiceResult:
 
 @dataclasses.dataclass(frozen=True)
 class DetectionResult:
-    """One detector's errors of all pictures by role, and what they come to."""
+    """One detector's errors of all pictures by role, and what they come to on the test."""
 
     setting: DetectionSetting
     normal: str  # the name that is normal
     errors: dict  # role -> (n,) float32, in the order of the pictures' names
+    scores: dict  # see detection_scores, at the threshold that needs no anomalies
+    tuned_scores: dict  # the same at the threshold that was tuned on people set aside
     history: History  # without epochs for PCA and the mean picture
-    figures: dict  # parameter_count and parameters_sha256 of an autoencoder, explained (share of variance) of PCA
+    explained: float | None  # of PCA: the share of the training pictures' variance that its components explain
     cases: dict  # of an autoencoder: arrays with one entry for each case that there is, see `_cases`
-    folder: Path
-
-    @property
-    def threshold(self):
-        """The error that the setting's share of the validation normals does not exceed: needs no anomalies."""
-        return anomaly.threshold_from(self.errors["validation"], self.setting.quantile)
-
-    @property
-    def tuned_threshold(self):
-        """The threshold with the largest balanced accuracy on validation normals and people set aside: needs those."""
-        return anomaly.best_threshold(self.errors["validation"], self.errors["set_aside"])
-
-    @property
-    def validation_error(self):
-        """Mean error of the validation normals: the measure that needs no anomalies."""
-        return float(self.errors["validation"].mean())
-
-    def test_errors(self, everyone=False):
-        """Return (errors of the test's normals, of its anomalies); `everyone` adds those set aside to the latter."""
-        others = self.errors["others"]
-        return self.errors["test"], np.concatenate([others, self.errors["set_aside"]]) if everyone else others
-
-    def scores(self, threshold=None, everyone=False):
-        """Return the test's `detection_scores` at a threshold, by default the one that needs no anomalies."""
-        return anomaly.detection_scores(*self.test_errors(everyone), self.threshold if threshold is None else threshold)
-
-    def roc(self):
-        """Return (false positive rates, true positive rates) on the test, over all thresholds."""
-        from sklearn.metrics import roc_curve  # loaded late: it takes a second
-
-        return roc_curve(*anomaly.labelled(*self.test_errors()))[:2]
-
-    def precision_recall(self):
-        """Return (recalls, precisions) on the test, over all thresholds."""
-        from sklearn.metrics import precision_recall_curve  # loaded late: it takes a second
-
-        return precision_recall_curve(*anomaly.labelled(*self.test_errors()))[1::-1]
 
 
 def load_pictures():
@@ -146,8 +108,8 @@ def load_pictures():
 
 
 def pictures_source(setting=None):
-    """Return the DataSource of the pictures that a run would use now."""
-    return load_pictures()[0].source
+    """Return the DataSource of the pictures that a run would use now; LFW's are not read for it."""
+    return find_lfw() or load_shipped().source
 
 
 def score_choice(setting):
@@ -171,14 +133,16 @@ def run_detection(setting, progress=False):
     x, mean, deviation = _rows(faces.images, split, setting)
     asked = DETECTION.described(setting, faces.source)
     with RunFolder.recording(f"{setting.label}-s{setting.seed}", asked) as folder:
-        rebuilt, history, figures = learn_and_rebuild(setting, x, len(split["train"]), progress)
+        rebuilt, history, explained = learn_and_rebuild(setting, x, len(split["train"]), progress)
         errors = _by_role(split, squared_errors(rebuilt, x).astype(np.float32))
+        scores, tuned_scores = anomaly.judge(errors, setting.quantile)
         folder.save_arrays("errors", **errors)
-        result = DetectionResult(setting, normal, errors, history, figures, {}, folder.path)
         if setting.detector == "autoencoder":
-            folder.save_arrays("cases", **_cases(result, faces, split, x, rebuilt, mean, deviation))
-        folder.finish(history, {"normal": normal, **figures, **result.scores(),
-                                "tuned_threshold": result.tuned_threshold, "validation_error": result.validation_error})
+            maps = {"compared": x * deviation + mean, "rebuilt": rebuilt * deviation + mean, "squares": (rebuilt - x) ** 2}
+            maps = {name: _by_role(split, rows.reshape(-1, setting.size, setting.size)) for name, rows in maps.items()}
+            folder.save_arrays("cases", **_cases(errors, scores["threshold"], faces, split, maps))
+        folder.finish(history, {"normal": normal, "scores": scores, "tuned_scores": tuned_scores,
+                                "explained": explained, "validation_error": float(errors["validation"].mean())})
     return folder.path
 
 
@@ -195,7 +159,7 @@ def _by_role(split, values):
 
 
 def learn_and_rebuild(setting, x, train_count, progress=False):
-    """Learn the first rows of x; return (all of x rebuilt, History, figures of the detector)."""
+    """Learn the first rows of x; return (all of x rebuilt, History, share of variance explained by PCA or None)."""
     train = x[:train_count]
     if setting.mirrored:
         images = train.reshape(-1, setting.size, setting.size)
@@ -204,56 +168,48 @@ def learn_and_rebuild(setting, x, train_count, progress=False):
         components = setting.bottleneck if setting.detector == "PCA" else 0
         pca = fit_pca(train, max(components, 1))
         return (pca_reconstruct(pca, x, components), History(len(train), len(train), stop_reason="closed form"),
-                {"explained": float(pca.explained_variance_ratio_[:components].sum())})
+                float(pca.explained_variance_ratio_[:components].sum()))
     initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
     autoencoder = MLPAutoencoder(x.shape[1], setting.hidden, setting.bottleneck, output_activation=Identity,
                                  optimizer=Adam(setting.learning_rate), rng=initial_rng)
     config = TrainConfig(setting.batch_size, max_epochs=setting.max_epochs, patience=None, progress=progress,
                          learning_rate_schedule="cosine", input_noise=setting.input_noise)
     history = Trainer(autoencoder, config, rng=shuffle_rng).fit(train, train)
-    return autoencoder.reconstruct(x), history, {
-        "parameter_count": autoencoder.parameter_count,
-        "parameters_sha256": hashlib.sha256(autoencoder.parameters.tobytes()).hexdigest()[:16]}
+    return autoencoder.reconstruct(x), history, None
 
 
-def _cases(result, faces, split, x, rebuilt, mean, deviation):
+def _cases(errors, threshold, faces, split, maps):
     """Return arrays of what is shown of a detector, one entry a case: the typical hits and the worst misses.
 
     A hit (true negative, true positive) is the test picture with the median error of its case, a miss (false positive,
     false negative) the one whose error is the farthest from the threshold. A case that does not occur has no entry.
-    `place` is the picture's place among its role's errors; `compared` and `rebuilt` are as the eye sees them, with the
-    scaling by pixel taken back; `squares` is the error map in the units in which errors are measured.
+    `place` is the picture's place in its role. All pictures' `maps`, by name and role, (n, size, size), are "compared"
+    and "rebuilt" as the eye sees them, with the scaling by pixel taken back, and "squares" in the units of the errors.
     """
     entries = []
-    starts = dict(zip(split, np.cumsum([0, *(len(rows) for rows in split.values())])))
     for case, (role, is_flagged, share) in CASES.items():
-        places = np.flatnonzero((result.errors[role] > result.threshold) == is_flagged)
-        if len(places):
-            order = places[np.argsort(result.errors[role][places], kind="stable")]
-            place = int(order[int(share * (len(order) - 1))])
-            row, picture = starts[role] + place, split[role][place]
-            entries.append({
-                "case": case, "place": place, "person": str(faces.people[picture]), "error": result.errors[role][place],
-                "picture": faces.images[picture], "compared": x[row] * deviation + mean,
-                "rebuilt": rebuilt[row] * deviation + mean, "squares": np.square(rebuilt[row] - x[row])})
-    arrays = {name: np.stack([entry[name] for entry in entries]) for name in entries[0]}
-    for name in ("compared", "rebuilt", "squares"):
-        arrays[name] = arrays[name].reshape(-1, result.setting.size, result.setting.size).astype(np.float16)
-    return arrays
+        order = np.argsort(errors[role], kind="stable")
+        order = order[(errors[role][order] > threshold) == is_flagged]
+        if len(order):
+            place = order[int(share * (len(order) - 1))]
+            picture = split[role][place]
+            entries.append({"case": case, "place": place, "person": faces.people[picture],
+                            "error": errors[role][place], "picture": faces.images[picture],
+                            **{name: by_role[role][place].astype(np.float16) for name, by_role in maps.items()}})
+    return {name: np.stack([entry[name] for entry in entries]) for name in entries[0]}
 
 
 def read_detection(folder):
     """Return the DetectionResult of a finished run's folder."""
     folder = RunFolder(folder)
     metrics, setting = folder.metrics(), restore_setting(DetectionSetting, folder.settings()["setting"])
-    figures = {name: metrics[name] for name in ("parameter_count", "parameters_sha256", "explained") if name in metrics}
-    cases = folder.arrays("cases") if setting.detector == "autoencoder" else {}
-    return DetectionResult(setting, metrics["normal"], folder.arrays("errors"),
-                           History.restore(folder.arrays("history"), metrics), figures, cases, folder.path)
+    return DetectionResult(setting, metrics["normal"], folder.arrays("errors"), metrics["scores"],
+                           metrics["tuned_scores"], History.restore(folder.arrays("history"), metrics),
+                           metrics["explained"], folder.arrays("cases") if setting.detector == "autoencoder" else {})
 
 
 CHOICES = Study("detector-choices", 1, score_choice, ChoiceResult, pictures_source)
-DETECTION = Experiment("detection", 1, run_detection, read_detection, pictures_source)
+DETECTION = Experiment("detection", 2, run_detection, read_detection, pictures_source)
 
 
 def crop_settings(boxes=BOXES, scalings=("picture",)):
@@ -289,8 +245,6 @@ def detector_settings(base, bottlenecks, seeds):
 
 
 def reference_settings(base, bottleneck, seeds):
-    """Return the settings of all detectors on the whole picture, and of PCA without mirror images, for all seeds."""
-    kinds = [{"detector": "autoencoder", "crop": WHOLE}, {"detector": "PCA", "crop": WHOLE},
-             {"detector": "mean picture", "crop": WHOLE, "bottleneck": 0}, {"detector": "PCA", "mirrored": False}]
-    return [dataclasses.replace(base, **{"bottleneck": bottleneck, "seed": seed, **kind})
-            for kind in kinds for seed in seeds]
+    """Return the settings of the REFERENCES, one after the other, for all seeds."""
+    return [dataclasses.replace(base, **{"bottleneck": bottleneck, "seed": seed, **options})
+            for options in REFERENCES.values() for seed in seeds]

@@ -1,17 +1,10 @@
 """Facts about section 3.2, plain numbers with names, and the rows of its tables: from results alone."""
 
+from statistics import fmean
+
 import numpy as np
 
 from smai_nn.experiments import anomaly, detection
-
-
-def best_bottleneck(results):
-    """Return the autoencoders' bottleneck with the least validation error, mean over seeds.
-
-    That compares: every seed has the same validation pictures, and all bottlenecks of a seed the same scale.
-    """
-    widths = sorted({r.setting.bottleneck for r in results if r.setting.detector == "autoencoder"})
-    return min(widths, key=lambda width: mean_validation_error(of_kind(results, "autoencoder", width)))
 
 
 def of_kind(results, detector, bottleneck=0):
@@ -19,21 +12,34 @@ def of_kind(results, detector, bottleneck=0):
     return [r for r in results if (r.setting.detector, r.setting.bottleneck) == (detector, bottleneck)]
 
 
-def shown_run(results, detector="autoencoder"):
-    """Return the run of the best bottleneck (of a detector) with the first seed: nothing is chosen among tests."""
-    return of_kind(results, detector, detector != "mean picture" and best_bottleneck(results))[0]
+def bottlenecks(results):
+    """Return the autoencoders' bottlenecks, from narrow to wide."""
+    return sorted({r.setting.bottleneck for r in results if r.setting.detector == "autoencoder"})
 
 
-def choice_facts(crops, scalings, learning):
-    """Return the facts of the choices, a dict, from results of `crop_settings`, twice, and of `learning_settings`."""
-    areas = {f"detector.{name}{suffix}_auc": max(r.set_aside_auc for r in results if r.setting.is_whole or not suffix)
-             for name, results in (("crop", crops), ("scaling", scalings)) for suffix in ("", "_whole")}
-    errors = {}
-    for field, yes, no in (("mirrored", "mirrored", "unmirrored"), ("input_noise", "noise", "clean")):
-        for name, is_so in ((yes, True), (no, False)):
-            errors[f"detector.error_{name}"] = min(r.validation_error for r in learning
-                                                   if bool(getattr(r.setting, field)) == is_so)
-    return areas | errors | {"detector.scaling": detection.best_crop(scalings).scaling}
+def best_bottleneck(results):
+    """Return the autoencoders' bottleneck with the least validation error, mean over seeds.
+
+    That compares: every seed has the same validation pictures, and all bottlenecks of a seed the same scale.
+    """
+    return min(bottlenecks(results), key=lambda width: mean_error(of_kind(results, "autoencoder", width)))
+
+
+def mean_error(results):
+    """Return the mean error of the validation normals, mean over results."""
+    return fmean(r.errors["validation"].mean() for r in results)
+
+
+def choice_facts(crops, learning):
+    """Return the facts of the choices, a dict, from the results of `crop_settings` and of `learning_settings`."""
+    facts = {"detector.crop_auc": max(r.set_aside_auc for r in crops),
+             "detector.crop_whole_auc": max(r.set_aside_auc for r in crops if r.setting.crop == detection.WHOLE)}
+    for name, results in (("mirrored", [r for r in learning if r.setting.mirrored]),
+                          ("unmirrored", [r for r in learning if not r.setting.mirrored]),
+                          ("noise", [r for r in learning if r.setting.input_noise]),
+                          ("clean", [r for r in learning if not r.setting.input_noise])):
+        facts[f"detector.error_{name}"] = min(r.validation_error for r in results)
+    return facts
 
 
 def detector_facts(results, references):
@@ -41,83 +47,70 @@ def detector_facts(results, references):
 
     All are named "detector.…", the scoreboard's also "lfw.…", or "digits_for_lfw.…" where digits stand in.
     """
-    best, shown = best_bottleneck(results), shown_run(results)
-    widths = sorted({r.setting.bottleneck for r in results if r.setting.detector == "autoencoder"})
-    runs, same = (of_kind(results, name, best) for name in ("autoencoder", "PCA"))
-    plain = [r for r in references if r.setting.crop == shown.setting.crop and not r.setting.mirrored]
-    own, pca = ([areas_of(of_kind(results, name, width)) for width in widths] for name in ("autoencoder", "PCA"))
-    auc, rival = own[widths.index(best)], pca[int(np.argmax(np.mean(pca, axis=1)))]
-    scores, tuned = [r.scores() for r in runs], [r.scores(r.tuned_threshold) for r in runs]
-    whole = {name: float(areas_of([r for r in references if (r.setting.detector, r.setting.crop, r.setting.mirrored)
-                                   == (name, detection.WHOLE, shown.setting.mirrored)]).mean())
-             for name in detection.DETECTORS}
-    facts = {"normal": shown.normal.replace("_", " "), "seeds": len(runs), "auc_mean": float(auc.mean()),
+    widths, best = bottlenecks(results), best_bottleneck(results)
+    runs, same = of_kind(results, "autoencoder", best), of_kind(results, "PCA", best)
+    own, pca = (np.array([areas_of(of_kind(results, name, width)) for width in widths])  # (widths, seeds)
+                for name in ("autoencoder", "PCA"))
+    auc, rival = own[widths.index(best)], pca[np.argmax(pca.mean(axis=1))]
+    others = areas_of(references).reshape(len(detection.REFERENCES), -1).mean(axis=1)
+    others = {f"{name}_auc": float(area) for name, area in zip(detection.REFERENCES, others)}
+    scores, tuned = mean_scores(runs), mean_scores(runs, "tuned_scores")
+    facts = {"normal": runs[0].normal.replace("_", " "), "seeds": len(runs), "auc_mean": float(auc.mean()),
              "auc_low": float(auc.min()), "auc_high": float(auc.max()), "pca_auc": float(rival.mean()),
-             "seeds_ahead_of_pca": int(np.sum(auc > rival)), "whole_picture_auc": whole["autoencoder"],
-             "threshold_rule": f"the error that {shown.setting.quantile:.0%} of the validation normals do not exceed",
-             **{name: _mean(scores, name) for name in ("precision", "recall", "f1", "balanced_accuracy")}}
-    prefix = "digits_for_lfw" if shown.normal == detection.STAND_IN else "lfw"
-    facts = {f"{prefix}.{name}": value for name, value in facts.items()} | {
-        f"detector.{name}": value for name, value in facts.items()}
-    base_rate = scores[0]["base_rate"]
-    return facts | {
-        "detector.explained_narrow": mean_explained(of_kind(results, "PCA", widths[0])),
-        "detector.explained_wide": mean_explained(of_kind(results, "PCA", widths[-1])),
-        "detector.least_gain_over_pca": float(np.min(auc - rival)),
-        "detector.seed_range": float(np.ptp(auc)), "detector.bottleneck_range": float(np.ptp(np.mean(own, axis=1))),
-        "detector.least_gain_wide": float(np.min(own[-1] - own[0])),
-        "detector.mean_auc": float(areas_of(of_kind(results, "mean picture")).mean()),
-        "detector.plain_pca_auc": float(areas_of(plain).mean()), "detector.whole_mean_auc": whole["mean picture"],
-        "detector.whole_pca_auc": whole["PCA"],
-        "detector.everyone_auc": float(np.mean([r.scores(everyone=True)["auc"] for r in runs])),
-        "detector.false_alarms": 1 - _mean(scores, "specificity"), "detector.tuned_recall": _mean(tuned, "recall"),
-        "detector.tuned_balanced_accuracy": _mean(tuned, "balanced_accuracy"),
-        "detector.tuned_false_alarms": 1 - _mean(tuned, "specificity"), "detector.base_rate": base_rate,
-        "detector.everything_f1": 2 * base_rate / (1 + base_rate),
-        "detector.train_error": float(np.mean([r.errors["train"].mean() for r in runs])),
-        "detector.validation_error": mean_validation_error(runs),
-        "detector.pca_validation_error": mean_validation_error(same),
-        "detector.pca_recall": _mean([r.scores() for r in same], "recall"),
-        "detector.tail": _tail(runs), "detector.pca_tail": _tail(same),
-        "detector.error_ratio": _error_ratio(runs), "detector.pca_error_ratio": _error_ratio(same)}
-
-
-def _tail(results):
-    """Return the threshold in units of the median validation error, mean over results."""
-    return float(np.mean([r.threshold / np.median(r.errors["validation"]) for r in results]))
-
-
-def _error_ratio(results):
-    """Return the median error of the test's anomalies in units of that of its normals, mean over results."""
-    return float(np.mean([np.median(r.errors["others"]) / np.median(r.errors["test"]) for r in results]))
+             "seeds_ahead_of_pca": int(np.sum(auc > rival)), "whole_picture_auc": others["whole_picture_auc"],
+             "threshold_rule": f"the error that {runs[0].setting.quantile:.0%} of the validation normals do not exceed",
+             **{name: scores[name] for name in ("precision", "recall", "f1", "balanced_accuracy")}}
+    prefix = "digits_for_lfw" if runs[0].normal == detection.STAND_IN else "lfw"
+    scoreboard = {f"{prefix}.{name}": value for name, value in facts.items()}
+    everyone = [np.concatenate([r.errors["others"], r.errors["set_aside"]]) for r in runs]
+    facts |= others | {
+        "least_gain_over_pca": float(np.min(auc - rival)), "least_gain_wide": float(np.min(own[-1] - own[0])),
+        "seed_range": float(np.ptp(auc)), "bottleneck_range": float(np.ptp(own.mean(axis=1))),
+        "mean_auc": float(areas_of(of_kind(results, "mean picture")).mean()),
+        "everyone_auc": fmean(anomaly.auc(r.errors["test"], errors) for r, errors in zip(runs, everyone)),
+        "false_alarms": scores["false_alarms"], "base_rate": scores["base_rate"],
+        "everything_f1": 2 * scores["base_rate"] / (1 + scores["base_rate"]),
+        **{f"tuned_{name}": tuned[name] for name in ("recall", "balanced_accuracy", "false_alarms")}}
+    for name, group in (("", runs), ("pca_", same)):
+        medians = [np.median(r.errors["validation"]) for r in group]
+        facts |= {f"{name}recall": mean_scores(group)["recall"], f"{name}validation_error": mean_error(group),
+                  f"{name}tail": fmean(r.scores["threshold"] / median for r, median in zip(group, medians))}
+    return scoreboard | {f"detector.{name}": value for name, value in facts.items()}
 
 
 def case_facts(results):
     """Return facts of the shown run's cases, such as "case.false_positive_error", a dict; None where there is no case.
 
-    `worst_tenth` is the share of the error that the tenth of the pixels with the largest errors has; `third` where most
-    of it is; `unusual` the share of its role's test pictures that are nearer to the mean picture than this one.
+    `unusual` is the share of its role's test pictures that are nearer to the mean picture than this one.
     """
-    shown, nearness = shown_run(results), shown_run(results, "mean picture").errors
-    facts = {f"case.{case.replace(' ', '_')}_{name}": None for case in detection.CASES
-             for name in ("person", "error", "worst_tenth", "third", "unusual")}
-    for case, place, person, error, squares in zip(*(shown.cases.get(name, ()) for name in (
-            "case", "place", "person", "error", "squares"))):
-        role, squares = detection.CASES[str(case)][0], squares.astype(float)
-        ordered, thirds = np.sort(squares, axis=None), [part.sum() for part in np.array_split(squares, 3)]
-        facts |= {f"case.{case.replace(' ', '_')}_{name}": value for name, value in (
-            ("person", str(person).replace("_", " ")), ("error", float(error)),
-            ("worst_tenth", float(ordered[-len(ordered) // 10:].sum() / ordered.sum())),
-            ("third", ("upper", "middle", "lower")[int(np.argmax(thirds))]),
-            ("unusual", float(np.mean(nearness[role] < nearness[role][place]))))}
+    shown = of_kind(results, "autoencoder", best_bottleneck(results))[0]
+    nearness = of_kind(results, "mean picture")[0].errors
+    facts = {f"case.{case.replace(' ', '_')}_{name}": None
+             for case in detection.CASES for name in ("person", "error", "unusual")}
+    for case, place, person in zip(*(shown.cases.get(name, ()) for name in ("case", "place", "person"))):
+        role, name = detection.CASES[str(case)][0], f"case.{case.replace(' ', '_')}"
+        facts |= {f"{name}_person": str(person).replace("_", " "), f"{name}_error": float(shown.errors[role][place]),
+                  f"{name}_unusual": float(np.mean(nearness[role] < nearness[role][place]))}
     return facts
 
 
-def score_row(label, results, threshold="threshold"):
-    """Return a row for a table: the scores at a threshold ("tuned_threshold": the other), mean and range over seeds."""
-    scores = [r.scores(getattr(r, threshold)) for r in results]
-    return {"detector": label} | {name.replace("_", " "): spread([s[name] for s in scores]) for name in (
-        "auc", "precision", "recall", "f1", "specificity", "balanced_accuracy")}
+def score_row(results, rule="scores"):
+    """Return a row for a table: a detector's "scores" or "tuned_scores", mean and range over seeds."""
+    row = {"detector": results[0].setting.label + (", tuned" if rule == "tuned_scores" else "")}
+    for name in ("auc", "precision", "recall", "f1", "specificity", "balanced_accuracy"):
+        row[name.replace("_", " ")] = spread([getattr(r, rule)[name] for r in results])
+    return row
+
+
+def bottleneck_rows(results):
+    """Return the rows of the table of bottlenecks: autoencoder and PCA side by side."""
+    rows = []
+    for width in bottlenecks(results):
+        own, pca = of_kind(results, "autoencoder", width), of_kind(results, "PCA", width)
+        rows.append({"bottleneck": width, "AUC": spread(areas_of(own)), "PCA, AUC": spread(areas_of(pca)),
+                     "variance explained": f"{fmean(r.explained for r in pca):.0%}",
+                     "validation error": f"{mean_error(own):.3f}", "PCA, validation error": f"{mean_error(pca):.3f}"})
+    return rows
 
 
 def spread(values):
@@ -127,18 +120,9 @@ def spread(values):
 
 def areas_of(results):
     """Return the AUC of each result, an array."""
-    return np.array([anomaly.auc(*r.test_errors()) for r in results])
+    return np.array([r.scores["auc"] for r in results])
 
 
-def mean_validation_error(results):
-    """Return the mean over results of their validation errors."""
-    return float(np.mean([r.validation_error for r in results]))
-
-
-def mean_explained(results):
-    """Return the share of the training pictures' variance that PCA's components explain, mean over results."""
-    return float(np.mean([r.figures["explained"] for r in results]))
-
-
-def _mean(scores, name):
-    return float(np.mean([s[name] for s in scores]))
+def mean_scores(results, rule="scores"):
+    """Return the means over results of their "scores" or "tuned_scores", a dict."""
+    return {name: fmean(getattr(r, rule)[name] for r in results) for name in results[0].scores}
