@@ -5,20 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smai_nn.experiments.anomaly import (
-    FOLDS,
-    auc,
-    best_threshold,
-    detection_scores,
-    labelled,
-    scale_pictures,
-    split_pictures,
-    threshold_from,
-)
+from smai_nn.experiments.anomaly import FOLDS, auc, detection_scores, judge, scale_pictures, split_pictures
 
-RNG = np.random.default_rng(0)
 NAMES = np.repeat(["Bush", *[f"Other_{i:02d}" for i in range(30)]], [50, *[3] * 30])
-ROLES = ("train", "validation", "test", "set_aside", "others")
 ANY_NAMES = st.builds(lambda normals, strangers: np.repeat(["normal", *map(str, range(strangers))],
                                                            [normals, *[2] * strangers]),
                       st.integers(10, 60), st.integers(3, 40))
@@ -28,7 +17,7 @@ ANY_NAMES = st.builds(lambda normals, strangers: np.repeat(["normal", *map(str, 
 @given(ANY_NAMES, st.integers(0, 1000))
 def test_no_picture_has_two_roles_none_is_lost_and_no_role_is_empty(names, seed):
     split = split_pictures(names, "normal", seed)
-    assert tuple(split) == ROLES and all(len(rows) for rows in split.values())
+    assert tuple(split) == ("train", "validation", "test", "set_aside", "others") and all(map(len, split.values()))
     assert sorted(np.concatenate(list(split.values())).tolist()) == list(range(len(names)))
     for role, rows in split.items():
         assert ((names[rows] == "normal") == (role in ("train", "validation", "test"))).all()
@@ -39,7 +28,7 @@ def test_no_picture_has_two_roles_none_is_lost_and_no_role_is_empty(names, seed)
 @given(ANY_NAMES, st.integers(0, FOLDS - 1))
 def test_what_settings_are_chosen_with_is_in_no_test_of_any_seed(names, fold):
     choosing = split_pictures(names, "normal", fold=fold)
-    assert tuple(choosing) == ("train", "validation", "set_aside") and all(len(rows) for rows in choosing.values())
+    assert tuple(choosing) == ("train", "validation", "set_aside") and all(map(len, choosing.values()))
     seen = set(np.concatenate(list(choosing.values())).tolist())
     for seed in range(3):
         split = split_pictures(names, "normal", seed)
@@ -53,11 +42,10 @@ def test_folds_hold_out_every_normal_picture_of_the_choices_once():
 
 
 def test_three_seeds_test_three_fifths_against_the_same_validation():
-    splits = [split_pictures(NAMES, "Bush", seed) for seed in range(4)]
+    splits = [split_pictures(NAMES, "Bush", seed) for seed in range(3)]
     assert [len(rows) for rows in splits[0].values()] == [30, 10, 10, 9, 81]
-    assert len({row for split in splits[:3] for row in split["test"]}) == 30
+    assert len({row for split in splits for row in split["test"]}) == 30
     assert all(np.array_equal(split["validation"], splits[0]["validation"]) for split in splits)
-    assert np.array_equal(splits[3]["test"], splits[0]["test"])
 
 
 def test_the_same_people_are_set_aside_whoever_is_normal():
@@ -67,17 +55,16 @@ def test_the_same_people_are_set_aside_whoever_is_normal():
     assert len(everyone) == 3 and all(people == everyone - {normal} for normal, people in aside.items())
 
 
-@pytest.mark.parametrize("names, normal, fold, message", [
-    (NAMES, "Nobody", None, "expected a name with at least 10 pictures"),
-    (NAMES[:56], "Bush", None, "3 other names, got 'Bush' with 50 pictures among 3 names"),
-    (NAMES, "Bush", 4, "fold: expected one of 0, 1, 2, 3, got 4"),
+@pytest.mark.parametrize("names, normal, message", [
+    (NAMES, "Nobody", "expected a name with at least 10 pictures"),
+    (NAMES[:56], "Bush", "3 other names, got 'Bush' with 50 pictures among 3 names"),
 ])
-def test_bad_splits(names, normal, fold, message):
+def test_what_cannot_be_split_is_refused(names, normal, message):
     with pytest.raises(ValueError, match=message):
-        split_pictures(names, normal, fold=fold)
+        split_pictures(names, normal)
 
 
-IMAGES = RNG.integers(0, 256, (8, 5, 4), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (8, 5, 4), np.uint8)
 TRAIN = np.arange(4)
 
 
@@ -109,22 +96,24 @@ def test_pictures_of_one_colour_become_zeros():
     grey = np.full((3, 2, 2), 77, np.uint8)
     assert not scale_pictures(grey, "picture", [0])[0].any() and not scale_pictures(grey, "pixel", [0])[0].any()
     np.testing.assert_allclose(scale_pictures(grey, "none", [0])[0], 77 / 255)
-    with pytest.raises(ValueError, match="scaling: expected one of 'none', 'pixel', 'picture', 'both'"):
-        scale_pictures(grey, "row", [0])
 
 
-def test_threshold_is_passed_by_the_share_of_normals_that_was_asked_for():
-    assert threshold_from(np.arange(101), 0.95) == 95
-    assert threshold_from([1, 2, 3], 0) == 1
+def judged(validation, set_aside):
+    """Return both scores of a detector whose test has the errors of validation and people set aside again."""
+    return judge({"validation": validation, "test": validation, "set_aside": set_aside, "others": set_aside}, 0.95)
+
+
+def test_the_threshold_is_passed_by_the_share_of_normals_that_was_asked_for():
+    scores, _ = judged(np.arange(101), [50, 200])
+    assert scores["threshold"] == 95 and scores["specificity"] == pytest.approx(96 / 101)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_tuned_threshold_has_the_largest_balanced_accuracy(seed):
     rng = np.random.default_rng(seed)
     normal, anomalous = rng.integers(0, 9, rng.integers(1, 9)), rng.integers(0, 9, rng.integers(1, 9))
-    tuned = detection_scores(normal, anomalous, best_threshold(normal, anomalous))["balanced_accuracy"]
     tried = [detection_scores(normal, anomalous, t)["balanced_accuracy"] for t in (-1, *normal, *anomalous)]
-    assert tuned == pytest.approx(max(tried))
+    assert judged(normal, anomalous)[1]["balanced_accuracy"] == pytest.approx(max(tried))
 
 
 def test_scores_by_hand():
@@ -141,15 +130,4 @@ def test_scores_by_hand():
 def test_calling_everything_an_anomaly():
     scores = detection_scores([1, 1], [1] * 98, threshold=-np.inf)
     assert scores["recall"] == 1 and scores["precision"] == scores["base_rate"] == 0.98
-    assert scores["balanced_accuracy"] == 0.5 and scores["specificity"] == 0 and scores["auc"] == 0.5
-
-
-@pytest.mark.parametrize("call, message", [
-    (lambda: auc([], [1]), "normal_errors: expected one error per picture"),
-    (lambda: labelled([1], [[1]]), "anomaly_errors: expected one error per picture"),
-    (lambda: auc([np.nan], [1]), "normal_errors: expected finite numbers"),
-    (lambda: threshold_from([1, 2], 1.5), "quantile: expected a number in"),
-])
-def test_bad_errors_and_options(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
+    assert scores["balanced_accuracy"] == 0.5 and scores["false_alarms"] == 1 and scores["auc"] == 0.5

@@ -6,16 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smai_nn.experiments import anomaly, detection, detection_facts
-from smai_nn.experiments.detection import DetectionSetting, best_crop, read_detection, run_detection, score_choice
-from smai_nn.plots.detection import (
-    plot_cases,
-    plot_crops,
-    plot_errors,
-    plot_precision_recall,
-    plot_roc,
-    plot_training,
-)
+from smai_nn.datasets import lfw
+from smai_nn.experiments import anomaly, detection
+from smai_nn.experiments import detection_facts as facts_of
+from smai_nn.experiments.detection import DetectionSetting, read_detection, run_detection, score_choice
+from smai_nn.plots import detection as plots
 from smai_nn.plots.run_figures import run_figures
 from smai_nn.plots.style import audit
 from smai_nn.profiles import PROFILES
@@ -27,17 +22,18 @@ CHOICES = [dataclasses.replace(TINY, detector=detector, scaling=scaling, folds=(
            for detector, scaling in (("PCA", "picture"), ("PCA", "both"), ("autoencoder", "both"))]
 
 
-def errors_of(normal, anomalous):
-    """Return errors by role in which every role has some."""
-    parts = {"train": normal, "validation": normal, "test": normal, "set_aside": anomalous, "others": anomalous}
-    return {role: np.array(errors, np.float32) for role, errors in parts.items()}
-
-
-def made_up(setting, normal=(1, 2, 3, 4), anomalous=(2.5, 5, 6, 7, 8), explained=0.5):
+def made_up(setting, normal=(1, 2, 3, 4), anomalous=(2.5, 5, 6, 7, 8)):
     """Return a DetectionResult that nobody had to train."""
-    figures = {} if setting.detector == "autoencoder" else {"explained": explained}
+    errors = {role: np.array(normal, np.float32) for role in ("train", "validation", "test")}
+    errors |= {role: np.array(anomalous, np.float32) for role in ("set_aside", "others")}
     history = History(4, 2, iteration_loss=[2.0, 1.0], epoch_loss=[1.5], epoch_accuracy=[np.nan], epoch_seconds=[0.1])
-    return detection.DetectionResult(setting, "George_W_Bush", errors_of(normal, anomalous), history, figures, {}, None)
+    return detection.DetectionResult(setting, "George_W_Bush", errors, *anomaly.judge(errors, 0.95), history, 0.5, {})
+
+
+def choice(error, area, **options):
+    """Return a ChoiceResult that nobody had to train."""
+    setting = dataclasses.replace(TINY, folds=(0,), **options)
+    return detection.ChoiceResult(setting, "x", error, area, np.zeros(36, np.uint8))
 
 
 def all_choices():
@@ -75,36 +71,42 @@ def test_pictures_that_choices_may_see_do_reach_them(monkeypatch):
 
 
 @pytest.mark.parametrize("detector", detection.DETECTORS)
-def test_no_test_picture_can_reach_parameters_or_thresholds(monkeypatch, detector):
+def test_no_test_picture_can_reach_what_is_learnt_or_the_thresholds(monkeypatch, detector):
     setting = dataclasses.replace(TINY, detector=detector)
     before = read_detection(run_detection(setting))
     replace_pictures(monkeypatch, rows_of(("test", "others"), [setting.seed]))
     after = read_detection(run_detection(setting))
-    assert after.figures == before.figures  # the parameters' sha256 among them
-    for name in ("threshold", "tuned_threshold", "validation_error"):
-        assert getattr(after, name) == getattr(before, name)
-    assert after.scores()["auc"] != before.scores()["auc"]
+    for role in ("train", "validation", "set_aside"):
+        np.testing.assert_array_equal(after.errors[role], before.errors[role])
+    for scores in ("scores", "tuned_scores"):
+        assert getattr(after, scores)["threshold"] == getattr(before, scores)["threshold"]
+    assert after.scores["auc"] != before.scores["auc"]
 
 
-def test_a_result_is_read_from_its_folder_as_it_was_written():
-    path = run_detection(TINY)
-    result, folder = read_detection(path), RunFolder(path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return the folder of a run of TINY."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SMAI_RUNS", str(tmp_path_factory.mktemp("runs")))
+        return RunFolder(run_detection(TINY))
+
+
+def test_a_result_is_read_from_its_folder_as_it_was_written(folder):
+    result = read_detection(folder.path)
     assert result.setting == TINY and result.normal == "digit 0" and result.history.epochs == 3
     assert {role: len(errors) for role, errors in result.errors.items()} == {
         "train": 300, "validation": 100, "test": 100, "set_aside": 1000, "others": 3500}
-    assert all(errors.dtype == np.float32 for errors in result.errors.values())
-    scores, metrics = result.scores(), folder.metrics()
-    assert all(metrics[name] == value for name, value in scores.items()) and metrics["status"] == "completed"
-    assert folder.settings()["data"]["file"] == "data/mnist_5k.npz"
+    assert [result.scores, result.tuned_scores] == anomaly.judge(result.errors, TINY.quantile)
+    assert folder.status == "completed" and folder.settings()["data"]["file"] == "data/mnist_5k.npz"
     assert sum(size for _, size in folder.listing()) < 100_000
 
 
-def test_cases_are_of_their_kind_and_their_error_maps_are_their_errors():
-    result = read_detection(run_detection(TINY))
+def test_cases_are_of_their_kind_and_their_error_maps_are_their_errors(folder):
+    result = read_detection(folder.path)
     kinds = dict(zip(result.cases["case"].tolist(), result.cases["error"]))
     assert {"true negative", "true positive"} <= kinds.keys()
     for case, error in kinds.items():
-        assert (error > result.threshold) == case.endswith("positive")
+        assert (error > result.scores["threshold"]) == case.endswith("positive")
     if "false negative" in kinds:
         assert kinds["false negative"] == result.errors["others"].min()
     np.testing.assert_allclose(result.cases["squares"].mean(axis=(1, 2), dtype=float), list(kinds.values()), rtol=5e-3)
@@ -116,26 +118,13 @@ def test_the_mean_picture_has_the_variance_of_its_training_pictures_as_error():
     result = read_detection(run_detection(dataclasses.replace(TINY, detector="mean picture", mirrored=False)))
     pca = read_detection(run_detection(dataclasses.replace(TINY, detector="PCA", mirrored=False)))
     share = 1 - pca.errors["train"].mean() / result.errors["train"].mean()
-    assert result.figures["explained"] == 0 and pca.figures["explained"] == pytest.approx(share, abs=1e-4)
-
-
-def test_a_threshold_of_zero_is_a_threshold():
-    result = made_up(TINY)
-    assert result.scores(0.0)["threshold"] == 0 and result.scores(0.0)["recall"] == 1
-    assert result.scores()["threshold"] == pytest.approx(np.quantile([1, 2, 3, 4], 0.95))
-
-
-def test_those_set_aside_count_only_when_asked_for():
-    result = made_up(TINY)
-    assert len(result.test_errors()[1]) == 5 and len(result.test_errors(everyone=True)[1]) == 10
+    assert result.explained == 0 and pca.explained == pytest.approx(share, abs=1e-4)
 
 
 def test_rules_choose_the_largest_auc_and_the_least_error():
-    choices = [detection.ChoiceResult(dataclasses.replace(TINY, folds=(0,), input_noise=noise), "x", error, area, None)
-               for noise, error, area in ((0.1, 3, 0.9), (0.2, 2, 0.8), (0.3, 4, 0.7))]
-    assert best_crop(choices).input_noise == 0.1
-    chosen = detection.best_learning(choices)
-    assert chosen.input_noise == 0.2 and chosen.folds == ()
+    choices = [choice(3, 0.9, input_noise=0.1), choice(2, 0.8, input_noise=0.2), choice(4, 0.7, input_noise=0.3)]
+    assert detection.best_crop(choices).input_noise == 0.1
+    assert detection.best_learning(choices) == dataclasses.replace(TINY, input_noise=0.2)
 
 
 def test_every_bottleneck_of_the_profiles_is_narrower_than_its_neighbours():
@@ -152,49 +141,47 @@ def results_and_references():
 
 def test_facts_by_hand():
     results, references = results_and_references()
-    facts = detection_facts.detector_facts(results, references)
-    assert detection_facts.best_bottleneck(results) == 4 and facts["lfw.seeds"] == 2
+    facts = facts_of.detector_facts(results, references)
+    assert facts_of.best_bottleneck(results) == 4 and facts["lfw.seeds"] == 2
     areas = [anomaly.auc([1, 2, 3, last], [2.5, 5, 6, 7, 8]) for last in (4.04, 5.04)]
     assert facts["lfw.auc_mean"] == pytest.approx(areas[0]) and facts["detector.seed_range"] == 0
     assert facts["lfw.pca_auc"] == pytest.approx(areas[1]) and facts["lfw.seeds_ahead_of_pca"] == 2
     assert facts["lfw.normal"] == "George W Bush" and "95%" in facts["lfw.threshold_rule"]
     assert facts["lfw.whole_picture_auc"] < 0.5 and facts["detector.everything_f1"] == pytest.approx(2 * 5 / (5 + 9))
-    assert facts["detector.error_ratio"] == pytest.approx(6 / 2.5)
+    assert facts["detector.tail"] == pytest.approx(results[0].scores["threshold"] / 2.5)
 
 
 def test_facts_of_the_cases_by_hand():
     results, _ = results_and_references()
-    cases = {"case": np.array(["false negative"]), "place": np.array([0]), "person": np.array(["Ada_Lovelace"]),
-             "error": np.array([2.5], np.float32), "squares": np.zeros((1, 10, 10), np.float16)}
-    cases["squares"][0, 9] = 1
-    results[0] = dataclasses.replace(results[0], cases=cases)
-    facts = detection_facts.case_facts(results)
-    assert facts["case.false_negative_person"] == "Ada Lovelace" and facts["case.false_negative_third"] == "lower"
-    assert facts["case.false_negative_worst_tenth"] == 1 and facts["case.false_negative_unusual"] == 0
-    assert facts["case.true_positive_error"] is None
+    results[0].cases.update(case=np.array(["false negative"]), place=np.array([0]), person=np.array(["Ada_Lovelace"]))
+    facts = facts_of.case_facts(results)
+    assert facts["case.false_negative_person"] == "Ada Lovelace" and facts["case.false_negative_error"] == 2.5
+    assert facts["case.false_negative_unusual"] == 0 and facts["case.true_positive_error"] is None
 
 
 def test_facts_of_the_choices_by_hand():
-    def choice(error, area, **options):
-        setting = dataclasses.replace(TINY, folds=(0,), **options)
-        return detection.ChoiceResult(setting, "x", error, area, None)
-
     crops = [choice(1, 0.6), choice(1, 0.9, crop=detection.BOXES[1])]
     learning = [choice(3, 0.8), choice(4, 0.8, mirrored=False), choice(2, 0.7, input_noise=0.0)]
-    facts = detection_facts.choice_facts(crops, [*crops, choice(1, 0.7, scaling="none")], learning)
-    assert (facts["detector.crop_auc"], facts["detector.crop_whole_auc"]) == (0.9, 0.6)
-    assert facts["detector.scaling"] == "both" and facts["detector.scaling_whole_auc"] == 0.7
-    assert [facts[f"detector.error_{name}"] for name in ("mirrored", "unmirrored", "noise", "clean")] == [2, 4, 3, 2]
+    assert facts_of.choice_facts(crops, learning) == {
+        "detector.crop_auc": 0.9, "detector.crop_whole_auc": 0.6, "detector.error_mirrored": 2,
+        "detector.error_unmirrored": 4, "detector.error_noise": 3, "detector.error_clean": 2}
 
 
 def test_facts_of_digits_do_not_pass_for_those_of_faces():
     results, references = ([dataclasses.replace(r, normal="digit 0") for r in group]
                            for group in results_and_references())
-    names = detection_facts.detector_facts(results, references)
+    names = facts_of.detector_facts(results, references)
     assert "digits_for_lfw.auc_mean" in names and not any(name.startswith("lfw.") for name in names)
 
 
-def test_faces_are_used_where_lfw_is_there(tmp_path, monkeypatch):
+def test_tables_give_mean_and_range_over_the_seeds():
+    results, _ = results_and_references()
+    row = facts_of.score_row(facts_of.of_kind(results, "PCA", 8), "tuned_scores")
+    assert row["detector"] == "PCA 8, tuned" and row["auc"] == "0.850 (0.85 to 0.85)"
+    assert [row["bottleneck"] for row in facts_of.bottleneck_rows(results)] == [4, 6, 8]
+
+
+def test_faces_are_used_where_lfw_is_there_and_found_without_being_read(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     for name, count in (("George_W_Bush", 20), ("Ada_Lovelace", 3), ("Grace_Hopper", 2), ("Alan_Turing", 2)):
         (tmp_path / "lfw" / name).mkdir(parents=True)
@@ -202,9 +189,13 @@ def test_faces_are_used_where_lfw_is_there(tmp_path, monkeypatch):
             Image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)).save(
                 tmp_path / "lfw" / name / f"{name}_{number:04d}.jpg")
     monkeypatch.setenv("SMAI_DATA", str(tmp_path))
-    result = read_detection(run_detection(dataclasses.replace(TINY, crop=detection.BOXES[1])))
+    path = run_detection(dataclasses.replace(TINY, crop=detection.BOXES[1]))
+    result, data = read_detection(path), RunFolder(path).settings()["data"]
     assert result.normal == "George_W_Bush" and sum(map(len, result.errors.values())) == 27
-    assert RunFolder(result.folder).settings()["data"]["file"] == "$SMAI_DATA/lfw"
+    assert data["file"] == "$SMAI_DATA/lfw"
+    monkeypatch.setattr(lfw, "_decode_all", None)
+    monkeypatch.setattr(lfw.sources, "kept", None)
+    assert detection.pictures_source().record() == data
 
 
 @pytest.mark.parametrize("options, message", [({"detector": "kNN"}, "detector: expected one of 'autoencoder', 'PCA'"),
@@ -214,33 +205,31 @@ def test_bad_settings_are_refused(options, message):
         dataclasses.replace(TINY, **options)
 
 
-def figures():
-    """Return every figure of the section, by name."""
-    results, _ = results_and_references()
-    baselines = [detection_facts.shown_run(results, name) for name in detection.DETECTORS[1:]]
-    runs = [detection_facts.of_kind(results, "autoencoder", width)[0] for width in (4, 6, 8)]
-    crops = [detection.ChoiceResult(s, "x", 1, 0.5, np.zeros(36, np.uint8)) for s in detection.crop_settings()]
-    cases = {"case": np.array(["true negative", "false negative"]), "person": np.array(["Ada_Lovelace"] * 2),
-             "error": np.array([1, 2]), "picture": np.zeros((2, 9, 9), np.uint8)} | {
-        name: np.random.default_rng(0).random((2, 6, 6)) for name in ("compared", "rebuilt", "squares")}
-    return {"crops": plot_crops(crops, detection.BOXES[1]), "training": plot_training(runs),
-            "errors": plot_errors(runs[0]), "roc": plot_roc(runs, baselines),
-            "precision-recall": plot_precision_recall(runs[0], "blue", baselines),
-            "cases": plot_cases(dataclasses.replace(runs[0], cases=cases)), **run_figures(runs[0])}
+COLOURS = dict(zip((4, 6, 8), plots.BOTTLENECKS))
 
 
 def test_every_figure_is_complete():
-    assert {name: audit(figure) for name, figure in figures().items() if audit(figure)} == {}
+    results, _ = results_and_references()
+    runs = [facts_of.of_kind(results, "autoencoder", width)[0] for width in (4, 6, 8)]
+    lines = [*runs, facts_of.of_kind(results, "PCA", 4)[0], facts_of.of_kind(results, "mean picture")[0]]
+    crops = [choice(1, 0.5, crop=crop) for crop in detection.BOXES]
+    runs[0].cases.update(case=np.array(["true negative", "false negative"]), person=np.array(["Ada_Lovelace"] * 2),
+                         error=np.array([1, 2]), picture=np.zeros((2, 9, 9), np.uint8),
+                         **{name: np.random.default_rng(0).random((2, 6, 6))
+                            for name in ("compared", "rebuilt", "squares")})
+    figures = {"crops": plots.plot_crops(crops, detection.BOXES[1]), "training": plots.plot_training(runs),
+               "errors": plots.plot_errors(runs[0]), "roc": plots.plot_roc(lines, COLOURS),
+               "precision-recall": plots.plot_precision_recall(lines, COLOURS), "cases": plots.plot_cases(runs[0]),
+               **run_figures(runs[0])}
+    assert {name: audit(figure) for name, figure in figures.items() if audit(figure)} == {}
 
 
 def test_operating_points_are_marked_where_the_scores_say():
-    results, _ = results_and_references()
-    run = results[0]
-    panel = plot_precision_recall(run, "blue", []).axes[0]
+    run = made_up(TINY)
+    panel = plots.plot_precision_recall([run], COLOURS).axes[0]
     marked = [(line.get_xdata()[0], line.get_ydata()[0]) for line in panel.lines if line.get_marker() in "oD"
               and len(line.get_xdata())]
-    expected = [run.scores(), run.scores(run.tuned_threshold)]
-    assert marked == [(scores["recall"], scores["precision"]) for scores in expected]
+    assert marked == [(scores["recall"], scores["precision"]) for scores in (run.scores, run.tuned_scores)]
 
 
 def test_what_is_not_trained_has_no_loss_plot():

@@ -138,7 +138,8 @@ def run_detection(setting, progress=False):
         scores, tuned_scores = anomaly.judge(errors, setting.quantile)
         folder.save_arrays("errors", **errors)
         if setting.detector == "autoencoder":
-            maps = {"compared": x * deviation + mean, "rebuilt": rebuilt * deviation + mean, "squares": (rebuilt - x) ** 2}
+            maps = {"compared": x * deviation + mean, "rebuilt": rebuilt * deviation + mean,
+                    "squares": np.square(rebuilt - x)}
             maps = {name: _by_role(split, rows.reshape(-1, setting.size, setting.size)) for name, rows in maps.items()}
             folder.save_arrays("cases", **_cases(errors, scores["threshold"], faces, split, maps))
         folder.finish(history, {"normal": normal, "scores": scores, "tuned_scores": tuned_scores,

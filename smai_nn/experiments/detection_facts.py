@@ -6,6 +6,9 @@ import numpy as np
 
 from smai_nn.experiments import anomaly, detection
 
+SCOREBOARD = ("normal", "seeds", "threshold_rule", "auc_mean", "auc_low", "auc_high", "pca_auc", "seeds_ahead_of_pca",
+              "whole_picture_auc", "precision", "recall", "f1", "balanced_accuracy")
+
 
 def of_kind(results, detector, bottleneck=0):
     """Return the results of one detector with one bottleneck (0 for the mean picture), a seed each."""
@@ -45,37 +48,34 @@ def choice_facts(crops, learning):
 def detector_facts(results, references):
     """Return the facts of the detectors, a dict, from the results of `detector_settings` and `reference_settings`.
 
-    All are named "detector.…", the scoreboard's also "lfw.…", or "digits_for_lfw.…" where digits stand in.
+    All are named "detector.…", the SCOREBOARD's also "lfw.…", or "digits_for_lfw.…" where digits stand in.
     """
     widths, best = bottlenecks(results), best_bottleneck(results)
     runs, same = of_kind(results, "autoencoder", best), of_kind(results, "PCA", best)
     own, pca = (np.array([areas_of(of_kind(results, name, width)) for width in widths])  # (widths, seeds)
                 for name in ("autoencoder", "PCA"))
     auc, rival = own[widths.index(best)], pca[np.argmax(pca.mean(axis=1))]
-    others = areas_of(references).reshape(len(detection.REFERENCES), -1).mean(axis=1)
-    others = {f"{name}_auc": float(area) for name, area in zip(detection.REFERENCES, others)}
-    scores, tuned = mean_scores(runs), mean_scores(runs, "tuned_scores")
-    facts = {"normal": runs[0].normal.replace("_", " "), "seeds": len(runs), "auc_mean": float(auc.mean()),
-             "auc_low": float(auc.min()), "auc_high": float(auc.max()), "pca_auc": float(rival.mean()),
-             "seeds_ahead_of_pca": int(np.sum(auc > rival)), "whole_picture_auc": others["whole_picture_auc"],
-             "threshold_rule": f"the error that {runs[0].setting.quantile:.0%} of the validation normals do not exceed",
-             **{name: scores[name] for name in ("precision", "recall", "f1", "balanced_accuracy")}}
-    prefix = "digits_for_lfw" if runs[0].normal == detection.STAND_IN else "lfw"
-    scoreboard = {f"{prefix}.{name}": value for name, value in facts.items()}
     everyone = [np.concatenate([r.errors["others"], r.errors["set_aside"]]) for r in runs]
-    facts |= others | {
-        "least_gain_over_pca": float(np.min(auc - rival)), "least_gain_wide": float(np.min(own[-1] - own[0])),
-        "seed_range": float(np.ptp(auc)), "bottleneck_range": float(np.ptp(own.mean(axis=1))),
-        "mean_auc": float(areas_of(of_kind(results, "mean picture")).mean()),
-        "everyone_auc": fmean(anomaly.auc(r.errors["test"], errors) for r, errors in zip(runs, everyone)),
-        "false_alarms": scores["false_alarms"], "base_rate": scores["base_rate"],
-        "everything_f1": 2 * scores["base_rate"] / (1 + scores["base_rate"]),
-        **{f"tuned_{name}": tuned[name] for name in ("recall", "balanced_accuracy", "false_alarms")}}
-    for name, group in (("", runs), ("pca_", same)):
-        medians = [np.median(r.errors["validation"]) for r in group]
-        facts |= {f"{name}recall": mean_scores(group)["recall"], f"{name}validation_error": mean_error(group),
-                  f"{name}tail": fmean(r.scores["threshold"] / median for r, median in zip(group, medians))}
-    return scoreboard | {f"detector.{name}": value for name, value in facts.items()}
+    base_rate = runs[0].scores["base_rate"]
+    facts = {"normal": runs[0].normal.replace("_", " "), "seeds": len(runs),
+             "threshold_rule": f"the error that {runs[0].setting.quantile:.0%} of the validation normals do not exceed",
+             "auc_mean": auc.mean(), "auc_low": auc.min(), "auc_high": auc.max(), "seed_range": np.ptp(auc),
+             "everyone_auc": fmean(anomaly.auc(r.errors["test"], errors) for r, errors in zip(runs, everyone)),
+             "pca_auc": rival.mean(), "seeds_ahead_of_pca": np.sum(auc > rival),
+             "least_gain_over_pca": np.min(auc - rival), "bottleneck_range": np.ptp(own.mean(axis=1)),
+             "least_gain_wide": np.min(own[-1] - own[0]), "mean_auc": areas_of(of_kind(results, "mean picture")).mean(),
+             "base_rate": base_rate, "everything_f1": 2 * base_rate / (1 + base_rate)}
+    for name, areas in zip(detection.REFERENCES, np.split(areas_of(references), len(detection.REFERENCES))):
+        facts[f"{name}_auc"] = areas.mean()
+    for prefix, group, kind in (("", runs, "scores"), ("tuned_", runs, "tuned_scores"), ("pca_", same, "scores")):
+        for name in ("precision", "recall", "f1", "balanced_accuracy", "false_alarms"):
+            facts[prefix + name] = fmean(getattr(r, kind)[name] for r in group)
+    for prefix, group in (("", runs), ("pca_", same)):
+        facts[f"{prefix}validation_error"] = mean_error(group)
+        facts[f"{prefix}tail"] = fmean(r.scores["threshold"] / np.median(r.errors["validation"]) for r in group)
+    scoreboard = "digits_for_lfw" if runs[0].normal == detection.STAND_IN else "lfw"
+    return ({f"{scoreboard}.{name}": facts[name] for name in SCOREBOARD}
+            | {f"detector.{name}": value for name, value in facts.items()})
 
 
 def case_facts(results):
@@ -121,8 +121,3 @@ def spread(values):
 def areas_of(results):
     """Return the AUC of each result, an array."""
     return np.array([r.scores["auc"] for r in results])
-
-
-def mean_scores(results, rule="scores"):
-    """Return the means over results of their "scores" or "tuned_scores", a dict."""
-    return {name: fmean(getattr(r, rule)[name] for r in results) for name in results[0].scores}
