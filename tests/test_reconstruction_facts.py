@@ -15,18 +15,22 @@ from smai_nn.experiments.reconstruction import (
     with_mapping,
 )
 from smai_nn.experiments.reconstruction_facts import (
+    band_table,
     best_of_methods,
     blur_facts,
+    blur_table,
     expansion_facts,
     falling_facts,
     fit_row,
     line_ranks,
     mapping_facts,
+    mapping_table,
     picture_facts,
     runs_by_method,
     scaling_facts,
     scaling_table,
     screening_facts,
+    screening_table,
     steepest_rise,
 )
 from smai_nn.trainer import History
@@ -45,7 +49,8 @@ def made_up(mse, method="Raw", size=5, image="cat.jpg", seed=0, epochs=20, stop=
 def test_picture_facts():
     facts = picture_facts({"two": np.array([[0, 255], [0, 255]], np.uint8), "grey": np.full((2, 2, 3), 100, np.uint8)})
     assert facts["picture.two.variance"] == 0.25 and facts["picture.two.extreme"] == 1
-    assert facts["picture.two.colours"] == 2 and facts["picture.grey.colours"] == 1 and facts["picture.grey.extreme"] == 0
+    assert facts["picture.two.colours"] == 2 and facts["picture.grey.colours"] == 1
+    assert facts["picture.grey.extreme"] == 0
 
 
 def test_each_mapping_fits_the_row_that_is_made_for_it():
@@ -83,10 +88,12 @@ def test_scalings_by_variant():
 
 def test_what_the_screening_gives_away():
     settings = screening_settings([("adam", 0.01, 64, "cosine"), ("adam", 0.001, 64, "cosine")], 16, 1)
-    facts = screening_facts([ComparedResult(s, 25.0 if s.learning_rate == 0.01 else 24.75, None, np.zeros(0))
-                             for s in settings])
+    results = [ComparedResult(s, 25.0 if s.learning_rate == 0.01 else 24.75, None, np.zeros(0)) for s in settings]
+    facts = screening_facts(results)
     assert facts["screening.cost"] == 0.25 and facts["screening.close"] == 2
     assert facts["screening.recipe"] == "adam, rate 0.001, batch 64, cosine"
+    assert [row["mean"] for row in screening_table(results)] == ["25.00", "24.75"]
+    assert [row[""] for row in screening_table(results)] == ["", "chosen"]
 
 
 def test_mappings():
@@ -98,6 +105,9 @@ def test_mappings():
     assert facts["cat.fourier.gain"] == pytest.approx(10) and facts["cat.polynomial.label"] == "Polynomial 5"
     assert (facts["cat.raw.reaches_raw"], facts["cat.fourier.reaches_raw"]) == (2, 1)
     assert [r.mse for r in best_of_methods(runs)] == [0.02, 0.01, 0.0002]
+    assert mapping_table(runs, runs)[0]["cat: loss"] == "2.00e-02"
+    assert band_table(runs, (0, 5, 15, 60))[1] == {"mapping": "Polynomial 5", "0 to 5 cycles": "100.0%",
+                                                   "5 to 15 cycles": "50.0%", "15 to 60 cycles": "-"}
 
 
 BLURRED = [made_up(mse, method, image=f"blur_{level}.jpg", seed=seed, epochs=150 if level == 0 else 20)
@@ -109,13 +119,15 @@ BLURRED = [made_up(mse, method, image=f"blur_{level}.jpg", seed=seed, epochs=150
 def test_blur():
     facts = blur_facts(BLURRED)
     assert facts["blur.base.0.mse"] == 0.016 and facts["blur.fourier.2.mse"] == 0.001
-    assert facts["blur.base.fall"] == 8 and facts["blur.base.risen"] == "no level" and facts["blur.fourier.risen"] == "2"
+    assert facts["blur.base.fall"] == 8
+    assert facts["blur.base.risen"] == "no level" and facts["blur.fourier.risen"] == "2"
     assert facts["blur.rise"] == 2 and facts["blur.spread"] == 2 and facts["blur.fourier.spread"] == 1
     assert (facts["blur.ratio_first"], facts["blur.ratio_widest"], facts["blur.widest"], facts["blur.ratio_last"]) \
         == (2, 8, 1, 2)
     assert facts["blur.base.error_above_5"] == pytest.approx(1) and facts["blur.detail_left"] == 1
     assert (facts["blur.runs"], facts["blur.stopped"], facts["blur.late"]) == (7, 7, 3)
     assert [r.setting.level for r in runs_by_method(BLURRED)["BASE"]] == [0, 1, 2]
+    assert blur_table(BLURRED)[0]["BASE: epochs"] == "150" and len(blur_table(BLURRED)) == 3
 
 
 def test_the_steepest_rise_and_what_a_falling_rate_makes_of_it():

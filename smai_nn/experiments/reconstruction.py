@@ -97,8 +97,8 @@ class ReconstructionSetting:
 
     def loader(self):
         """Return the Modular_Dataloader of this run, with the features that `scaling` asks for."""
-        loader = Modular_Dataloader(self.image, self.image_type, self.method, self.size_of_mapping, self.size_of_mapping,
-                                    size=self.size, batch_size=self.batch_size)
+        loader = Modular_Dataloader(self.image, self.image_type, self.method, order=self.size_of_mapping,
+                                    freq=self.size_of_mapping, size=self.size, batch_size=self.batch_size)
         if self.scaling != "standard":
             loader.features = unusual_features(self)
         return loader
@@ -211,7 +211,8 @@ def run_reconstruction(setting, progress=False):
             return folder.path
         prediction = model.predict(loader.features)
         target = loader.targets.reshape(loader.image_shape)
-        folder.save_arrays("reconstruction", changes=_changes(loader.as_image(prediction)), picture_mse=np.array(keeper.mse),
+        folder.save_arrays("reconstruction", changes=_changes(loader.as_image(prediction)),
+                           picture_mse=np.array(keeper.mse),
                            target_energy=spectrum(target - target.mean(axis=(0, 1)))[1],
                            error_energy=spectrum(prediction.reshape(target.shape) - target)[1])
         if keeper.pictures:  # as changes from one epoch to the next
@@ -262,7 +263,7 @@ SCREENING = Study("screening", 1, run_compared, ComparedResult, cat_source)
 
 
 def unusual_features(setting):
-    """Return the features of a setting whose `scaling` is not "standard", (pixels, columns) float32; none is rescaled."""
+    """Return the features of a setting whose `scaling` is not "standard", (pixels, columns) float32, not rescaled."""
     coords = pixel_coordinates(setting.size)
     if setting.scaling != "pixel numbers":
         first, last, closed = SCALINGS[setting.scaling]
@@ -296,7 +297,7 @@ def screening_settings(candidates, size, epochs):
 
 
 def mapping_settings(chosen, size, epochs):
-    """Return the settings of section 2.4: MAPPINGS on each picture of `epochs`, which maps "cat" and "smiley" to epochs.
+    """Return the settings of section 2.4: MAPPINGS on each picture; `epochs` maps "cat" and "smiley" to epochs.
 
     The widest come first, so that the cores end together.
     """
@@ -331,7 +332,7 @@ def choose(results):
 
 
 def _changes(picture):
-    """Return what changes from row to row and column to column, modulo 256: mostly small numbers, which compress well."""
+    """Return what changes from row to row and column to column, modulo 256: small numbers, which compress well."""
     return np.diff(np.diff(picture, axis=0, prepend=np.uint8(0)), axis=1, prepend=np.uint8(0))
 
 

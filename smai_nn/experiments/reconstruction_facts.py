@@ -47,7 +47,7 @@ def expansion_facts(row, fits):
 
 
 def line_ranks(line, freqs):
-    """Return the rank of get_fourier's columns on a line of `line` pixels along each axis, for each number in `freqs`."""
+    """Return the rank of get_fourier's columns on a line of `line` pixels along each axis, for each of `freqs`."""
     across = np.stack([np.arange(line) / line, np.zeros(line)], axis=1)
     return [int(np.linalg.matrix_rank(get_fourier(np.vstack([across, across[:, ::-1]]), k))) for k in freqs]
 
@@ -62,7 +62,8 @@ def scaling_table(results):
             sizes = np.sqrt(np.mean(np.square(x, dtype=float), axis=0))
         values = [r.psnr for r in found]
         rows.append({"mapping": setting.label, "coordinates in": "as here" if scaling == "standard" else scaling,
-                     "largest value": f"{np.abs(x).max():.3g}", "columns' sizes": f"{sizes.min():.2g} to {sizes.max():.2g}",
+                     "largest value": f"{np.abs(x).max():.3g}",
+                     "columns' sizes": f"{sizes.min():.2g} to {sizes.max():.2g}",
                      "PSNR (dB)": "diverged" if None in values else
                      f"{np.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"})
     return rows
@@ -78,7 +79,7 @@ def scaling_facts(results):
     failures = [r.failure for r in results if r.failure]
     one_cycle = facts["scaling.fourier.standard"]
     return facts | {
-        "scaling.seed_range": max(max(found) - min(found) for name, found in values.items() if name.endswith("standard")),
+        "scaling.seed_range": max(np.ptp(values[f"{name}.standard"]) for name in ("raw", "polynomial", "fourier")),
         "scaling.fourier.gain_over_two": one_cycle - facts["scaling.fourier.two_cycles"],
         "scaling.fourier.gain_over_half": abs(one_cycle - facts["scaling.fourier.half_cycle"]),
         "scaling.fourier.gain_over_closed": abs(one_cycle - facts["scaling.fourier.closed"]),
@@ -117,9 +118,10 @@ def best_of_methods(results):
 
 def mapping_table(smileys, cats):
     """Return the rows of section 2.4's table: results of the smiley and of the cat in the same order of mappings."""
-    return [{"method": a.setting.label, "smiley: loss": f"{a.mse:.2e}", "dB": f"{a.psnr:.1f}", "cat: loss": f"{b.mse:.2e}",
-             "dB ": f"{b.psnr:.1f}", "epoch time (s)": f"{a.epoch_seconds:.2f} / {b.epoch_seconds:.2f}",
-             "input parameters": b.in_width, "trainable parameters": f"{a.parameter_count:,} / {b.parameter_count:,}"}
+    return [{"method": a.setting.label, "smiley: loss": f"{a.mse:.2e}", "dB": f"{a.psnr:.1f}",
+             "cat: loss": f"{b.mse:.2e}", "dB ": f"{b.psnr:.1f}",
+             "epoch time (s)": f"{a.epoch_seconds:.2f} / {b.epoch_seconds:.2f}", "input parameters": b.in_width,
+             "trainable parameters": f"{a.parameter_count:,} / {b.parameter_count:,}"}
             for a, b in zip(smileys, cats)]
 
 
@@ -142,7 +144,7 @@ def mapping_facts(results):
         facts |= {f"{name}.mse": result.mse, f"{name}.psnr": result.psnr, f"{name}.seconds": result.epoch_seconds,
                   f"{name}.columns": result.in_width, f"{name}.first_cycle": float(result.error_energy[1])}
         bands = {f"{name}.middle": result.explained(25, 50), f"{name}.high": result.explained(50)}
-        facts |= {name: share for name, share in bands.items() if share is not None}  # a small picture has no such detail
+        facts |= {name: share for name, share in bands.items() if share is not None}  # small pictures lack it
     for picture in sorted({r.setting.picture for r in results}):
         best = best_of_methods([r for r in results if r.setting.picture == picture])
         for result in best:
@@ -178,14 +180,15 @@ def blur_facts(results):
     facts, runs = {}, runs_by_method(results)
     for name, own in runs.items():
         losses, method = [r.mse for r in own], own[0].setting.method
-        seeds = [[other.mse for other in results if (other.setting.method, other.setting.level) == (method, r.setting.level)]
-                 for r in own]
+        seeds = [[other.mse for other in results if (other.setting.method, other.setting.level) ==
+                  (method, r.setting.level)] for r in own]
+        risen = [str(after.setting.level) for before, after in zip(own, own[1:]) if after.mse > before.mse]
         name = f"blur.{name.lower()}"
         facts |= {f"{name}.{r.setting.level}.mse": r.mse for r in own} | {
-            f"{name}.fall": losses[0] / losses[-1], f"{name}.risen": ", ".join(str(after.setting.level) for before, after in zip(own, own[1:])
-                                                                            if after.mse > before.mse) or "no level",
+            f"{name}.fall": losses[0] / losses[-1], f"{name}.risen": ", ".join(risen) or "no level",
             f"{name}.rise": max(after / before for before, after in zip(losses, losses[1:])),
-            f"{name}.relative_first": losses[0] / own[0].variance, f"{name}.relative_last": losses[-1] / own[-1].variance,
+            f"{name}.relative_first": losses[0] / own[0].variance,
+            f"{name}.relative_last": losses[-1] / own[-1].variance,
             f"{name}.error_above_5": float(own[0].error_energy[6:].sum() / losses[0]),
             f"{name}.epochs": float(np.median([r.history.epochs for r in results if r.setting.method == method])),
             f"{name}.spread": max(max(values) / min(values) for values in seeds)}
@@ -194,7 +197,8 @@ def blur_facts(results):
     widest, detail = max(ratios, key=ratios.get), [float(r.target_energy[6:].sum()) for r in base]
     return facts | {
         "blur.runs": len(results), "blur.levels": len(ratios), "blur.last": max(ratios),
-        "blur.stopped": sum(r.converged for r in results), "blur.late": sum(r.history.epochs > FIRST_CAP for r in results),
+        "blur.stopped": sum(r.converged for r in results),
+        "blur.late": sum(r.history.epochs > FIRST_CAP for r in results),
         "blur.variance_left": base[-1].variance / base[0].variance, "blur.detail_left": detail[-1] / detail[0],
         "blur.ratio_first": ratios[min(ratios)], "blur.ratio_last": ratios[max(ratios)],
         "blur.ratio_widest": ratios[widest], "blur.widest": widest,

@@ -22,8 +22,8 @@ def plot_pictures(pictures):
 def plot_mosaic(rows, title, x=None, y=None):
     """Show rows of pictures (uint8, of one size) as one mosaic; a tile is (text or "", picture).
 
-    `x` is (label, names of the columns) and `y` is (label, names of the rows, their colours); without them the axes count
-    pixels.
+    `x` is (label, names of the columns) and `y` is (label, names of the rows, their colours); without them the axes
+    count pixels.
     """
     figure, panel, (height, width) = _mosaic([[(text, rgb(picture)) for text, picture in row] for row in rows])
     describe(panel, title, x[0] if x else TILES[0], y[0] if y else TILES[1])
@@ -39,8 +39,8 @@ def plot_mosaic(rows, title, x=None, y=None):
 def plot_blurred(targets, runs, boxes, levels):
     """Show targets (uint8, one a level) above what was learnt of them, as one mosaic.
 
-    `runs` maps name -> ReconstructionResults, one a level; `boxes` maps name -> (top, left, side) in parts of the picture;
-    each is shown at all of `levels`, from 0, the first one there is, to 1, the last.
+    `runs` maps name -> ReconstructionResults, one a level; `boxes` maps name -> (top, left, side) in parts of the
+    picture; each is shown at all of `levels`, from 0, the first one there is, to 1, the last.
     """
     size, sources = len(targets[0]), [targets, *([run.image for run in own] for own in runs.values())]
     rows, names, first = [[] for _ in sources], [], next(iter(runs.values()))
