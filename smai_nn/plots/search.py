@@ -7,18 +7,7 @@ from smai_nn.datasets.border import COUNTRIES
 from smai_nn.experiments.search_facts import best_of_all, best_of_count
 from smai_nn.plots.curves import SAMPLES
 from smai_nn.plots.maps import COLUMN, COUNTRY_MAP, ROW, country_patches
-from smai_nn.plots.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    RED,
-    colour_bar,
-    describe,
-    new_figure,
-    share_legend,
-)
+from smai_nn.plots.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, colour_bar, describe, new_figure, share_legend
 
 DEPTHS = {1: (BLUE, "o"), 2: (GREEN, "s"), 3: (PURPLE, "^"), 4: (ORANGE, "D")}  # colour and marker, by hidden layers
 
@@ -41,8 +30,8 @@ def plot_frontier(results):
                   label="best with so many parameters")
     for winner in dict.fromkeys(r.winner for r in results if r.reached):
         times = sum(r.winner == winner for r in results)
-        panel.scatter(winner.parameter_count, best[winner], marker="*", s=150, color=RED, edgecolor=BLACK,
-                      linewidth=0.5, zorder=3, label=f"{winner.label}, winner of {times} search{'es' * (times > 1)}")
+        panel.scatter(winner.parameter_count, best[winner], marker="*", s=150, color="white", edgecolor=BLACK,
+                      linewidth=1, zorder=3, label=f"{winner.label}, winner of {times} search{'es' * (times > 1)}")
     panel.axhline(target, color=BLACK, linestyle="--", linewidth=1, label=f"target, {target:.0%}")
     panel.axhline(majority, color=BLACK, linestyle=":", linewidth=1, label=f"majority class, {majority:.1%}")
     panel.set_ylim(majority - 0.01, max(target, *tops.values()) + 0.01)
