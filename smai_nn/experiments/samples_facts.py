@@ -12,10 +12,9 @@ from smai_nn.experiments.samples import CHOICE, GRADIENT, RANDOM, TARGET, VARIED
 def sample_table(runs):
     """Return a table row for each method: medians over seeds, least and greatest in brackets."""
     return [{"method": own[0].setting.label, "parameters": own[0].parameter_count,
-             "ends after": f"{own[0].setting.samples:,}",
              "first at 91%": _or_never(own, "first"), "**at 91% for good**": _or_never(own, "settled"),
-             "seeds": f"{sum(r.settled < math.inf for r in own)} of {len(own)}",
-             "checkpoint's pixels": f"≥ {min(r.correct for r in own)}",
+             "seeds": f"{sum(r.settled < math.inf for r in own)}/{len(own)}",
+             "checkpoint's pixels": f"≥{min(r.correct for r in own)}",
              "accuracy at 1,000": f"{median(own, 'close_accuracy'):.1%}"} for own in group(runs, "method").values()]
 
 
