@@ -28,8 +28,8 @@ def picture_facts(pictures):
 def fit_row(row, method, size):
     """Return the least-squares fit of a picture's row, intensities (n,), by a constant and the columns of gamma."""
     coords = scale_coordinates(np.stack([np.arange(len(row)), np.zeros(len(row))], axis=1), len(row), method)
-    gamma = {"Raw": get_raw, "Polynomial": lambda x: get_polynomial(x, size), "Fourier": lambda x: get_fourier(x, size)}
-    columns = np.column_stack([np.ones(len(row)), gamma[method](coords)])
+    expand = get_polynomial if method == "Polynomial" else get_fourier
+    columns = np.column_stack([np.ones(len(row)), get_raw(coords) if method == "Raw" else expand(coords, size)])
     return columns @ np.linalg.lstsq(columns, row, rcond=None)[0]
 
 
