@@ -212,3 +212,8 @@ def test_a_run_that_does_not_get_there_keeps_its_best_epoch(place):
     facts = whole_map_facts(runs)
     best = max(100 * max(r.history.epoch_accuracy) for r in runs)
     assert facts["challenge.full_map_correct"] == round(best) == round(100 * facts["challenge.full_map_accuracy"]) < 100
+
+
+def test_least_squares_refuses_batches():
+    with pytest.raises(ValueError, match="expected 1 and 1 for least squares"):
+        SampleSetting(RANDOM, batch_size=2)
