@@ -67,10 +67,12 @@ def detector_facts(results, references):
              "base_rate": base_rate, "everything_f1": 2 * base_rate / (1 + base_rate)}
     for name, areas in zip(detection.REFERENCES, np.split(areas_of(references), len(detection.REFERENCES))):
         facts[f"{name}_auc"] = areas.mean()
-    for prefix, group, kind in (("", runs, "scores"), ("tuned_", runs, "tuned_scores"), ("pca_", same, "scores")):
-        for name in ("precision", "recall", "f1", "balanced_accuracy", "false_alarms"):
-            facts[prefix + name] = fmean(getattr(r, kind)[name] for r in group)
+    for name in ("precision", "f1", "balanced_accuracy", "false_alarms"):
+        facts[name] = fmean(r.scores[name] for r in runs)
+    for name in ("recall", "balanced_accuracy", "false_alarms"):
+        facts[f"tuned_{name}"] = fmean(r.tuned_scores[name] for r in runs)
     for prefix, group in (("", runs), ("pca_", same)):
+        facts[f"{prefix}recall"] = fmean(r.scores["recall"] for r in group)
         facts[f"{prefix}validation_error"] = mean_error(group)
         facts[f"{prefix}tail"] = fmean(r.scores["threshold"] / np.median(r.errors["validation"]) for r in group)
     scoreboard = "digits_for_lfw" if runs[0].normal == detection.STAND_IN else "lfw"
