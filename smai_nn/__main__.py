@@ -23,8 +23,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import nbformat
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
 from nbclient import NotebookClient
 from tqdm import tqdm
 
@@ -32,7 +30,7 @@ from smai_nn.datasets.sources import ROOT
 from smai_nn.execution import run_mode
 from smai_nn.files import load_json, save_json, save_text
 from smai_nn.profiles import PROFILES, current_profile
-from smai_nn.runs import RunFolder, mark_interrupted, runs_root
+from smai_nn.runs import RunFolder, running_folders, runs_root
 from smai_nn.submission import publish
 
 NOTEBOOK = ROOT / "assignment3.ipynb"
@@ -46,8 +44,8 @@ class Stopped(BaseException):
     """A signal asks for the end."""
 
 
-class Screen:
-    """Standard output which nobody's absence, and no code page, can turn into an error."""
+class _Screen:
+    """Standard output that no absent reader and no small code page turns into an error."""
 
     def __init__(self, stream):
         self.stream = stream
@@ -55,23 +53,12 @@ class Screen:
             stream.reconfigure(errors="replace")
 
     def write(self, text):
-        """Write what can be written."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # no reader, closed, none at all
+        with contextlib.suppress(AttributeError, ValueError, OSError):  # none at all, closed, no reader
             self.stream.write(text)
             self.stream.flush()
 
     def flush(self):
-        """Do nothing: all is flushed."""
-
-
-class OwnPython(AsyncKernelManager):
-    """Starts this very Python as the kernel, whatever kernels Jupyter knows."""
-
-    @property
-    def kernel_spec(self):
-        """The command that starts it."""
-        return KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                          display_name="Python 3", language="python")
+        pass  # all is flushed
 
 
 def sections_of(notebook):
@@ -96,9 +83,9 @@ def select(notebook, section):
     names, cell_sections = sections_of(notebook)
     if section not in names:
         raise ValueError(f"section {section}: expected one of {', '.join(names)}")
-    tagged = ["setup" in cell.metadata.get("tags", []) for cell in notebook.cells]
-    is_setup = tagged if any(tagged) else [not own and cell.cell_type == "code"
-                                           for cell, own in zip(notebook.cells, cell_sections)]
+    is_setup = ["setup" in cell.metadata.get("tags", []) for cell in notebook.cells]
+    if not any(is_setup):
+        is_setup = [not own and cell.cell_type == "code" for cell, own in zip(notebook.cells, cell_sections)]
     chosen = nbformat.from_dict(dict(notebook))
     chosen.cells = [cell for cell, own, setup in zip(notebook.cells, cell_sections, is_setup)
                     if setup or f"{own}.".startswith(f"{section}.")]
@@ -116,25 +103,22 @@ def execute(notebook, destination, environment):
     for cell in code:
         cell.update(outputs=[], execution_count=None)
     bar = tqdm(total=len(code), file=sys.stdout, ncols=100, bar_format="{n_fmt}/{total_fmt} cells [{elapsed}] {desc}")
-    groups = set()  # of the kernel's processes
 
     def on_start(cell, cell_index):
-        groups.add(client.km.provisioner.pgid)
         own = cell_sections[cell_index]
         bar.set_description_str(f"{own} {names[own]}" if own else "set-up")
-
-    def on_done(cell, cell_index):
-        bar.update(cell.cell_type == "code")
 
     def stop(number, frame):
         for other in SIGNALS:
             signal.signal(other, signal.SIG_IGN)
         raise Stopped(number)
 
-    client = NotebookClient(notebook, timeout=None, kernel_manager_class=OwnPython, coalesce_streams=True,
-                            record_timing=False, resources={"metadata": {"path": str(ROOT)}},
-                            extra_arguments=["--log-level=ERROR"],  # its warnings are not about the notebook
-                            on_cell_start=on_start, on_cell_complete=on_done)
+    client = NotebookClient(notebook, timeout=None, kernel_name="python3", coalesce_streams=True, record_timing=False,
+                            resources={"metadata": {"path": str(ROOT)}}, on_cell_start=on_start,
+                            on_cell_complete=lambda cell, cell_index: bar.update(cell.cell_type == "code"),
+                            extra_arguments=["--log-level=ERROR"])  # its warnings are not about the notebook
+    kernel = client.create_kernel_manager()
+    kernel.kernel_spec_manager.kernel_dirs = []  # with no others to choose from, it starts this very Python
     before = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
         with ThreadPoolExecutor(1) as thread:  # nbclient's own answer to Ctrl-C would kill the kernel in mid-sentence
@@ -143,14 +127,14 @@ def execute(notebook, destination, environment):
                 while not wait([running], timeout=1).done:
                     pass
             except Stopped:
-                _end(client, running)
+                _end(kernel, running)
                 raise
         error = running.exception()
         return error and (str(error) or repr(error))
     finally:
-        for group in groups if hasattr(os, "killpg") else ():
-            with contextlib.suppress(OSError, TypeError):  # as it should be: none is left
-                os.killpg(group, KILL)
+        if hasattr(os, "killpg") and kernel.provisioner and kernel.provisioner.pgid:
+            with contextlib.suppress(OSError):  # as it should be: none of the kernel's processes is left
+                os.killpg(kernel.provisioner.pgid, KILL)
         try:
             save_text(destination, nbformat.writes(notebook) + "\n")
         finally:
@@ -159,21 +143,18 @@ def execute(notebook, destination, environment):
                 signal.signal(number, handler)
 
 
-def _end(client, running):
+def _end(kernel, running):
     """Interrupt the running cell, which ends with KeyboardInterrupt; a kernel that does not answer is killed."""
     deadline = time.monotonic() + PATIENCE
     while not running.done():
-        if client.km is not None and client.km.has_kernel:  # one that is just starting may miss it
+        if kernel.has_kernel:  # one that is just starting may miss it
             late = time.monotonic() > deadline
-            asyncio.run(client.km.signal_kernel(KILL) if late else client.km.interrupt_kernel())
+            asyncio.run(kernel.signal_kernel(KILL) if late else kernel.interrupt_kernel())
         wait([running], timeout=3)
 
 
 def find_execution(given, profile, section):
-    """Return the folder to go on with, and its profile and section: the one given, else the newest unfinished one.
-
-    Raises ValueError if there is none.
-    """
+    """Return the folder to go on with, and its profile and section: the one given, else the newest unfinished one."""
     for path in [Path(given)] if given else sorted(runs_root().glob("*"), reverse=True):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             about = load_json(path / "execution.json")
@@ -190,7 +171,6 @@ def read_options(arguments):
     parser.add_argument("--profile", choices=tuple(PROFILES),
                         help="full: all grids and seeds (default); quick: a look in a minute or two")
     parser.add_argument("--section", metavar="N", help="the set-up cell and this section alone, e.g. 1.3")
-    parser.add_argument("--list", action="store_true", help="list the sections and end")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--resume", nargs="?", const="", metavar="FOLDER", help="go on with an execution that was "
                        "interrupted or killed: this one, or the newest of the profile")
@@ -204,14 +184,13 @@ def read_options(arguments):
         if options.mode == "resume":
             options.folder, options.profile, options.section = find_execution(options.resume, options.profile,
                                                                               options.section)
-        asked = [options.profile, options.mode, *filter(None, [options.section])]
-        if options.in_place and asked not in (["full", "train"], ["full", "resume"]):
+        if options.in_place and (options.profile != "full" or options.mode == "replay" or options.section):
             raise ValueError("--in-place: expected the whole notebook, trained in full, since it replaces what is "
-                             f"committed; got {', '.join(asked)}")
+                             f"committed; got {options.profile}, {options.mode}, section {options.section or 'all'}")
         notebook = nbformat.read(NOTEBOOK, as_version=4)
         if options.section:
             notebook = select(notebook, options.section)
-        if options.mode != "resume" and not options.list:
+        if options.mode != "resume":
             options.folder = RunFolder.create("-".join(filter(None, (options.profile, options.section)))).path
     except (ValueError, OSError, nbformat.ValidationError) as error:  # ValueError also: the notebook is none
         parser.error(str(error))
@@ -220,11 +199,8 @@ def read_options(arguments):
 
 def main(arguments=None):
     """Parse the command line, run, report; return the exit status."""
-    sys.stdout = Screen(sys.stdout)
+    sys.stdout = _Screen(sys.stdout)
     options, notebook = read_options(arguments)
-    if options.list:
-        print("\n".join(f"{number:8}{title}" for number, title in sections_of(notebook)[0].items()))
-        return 0
     started, copy = time.perf_counter(), options.folder / NOTEBOOK.name
     shown = copy.relative_to(ROOT).as_posix() if copy.is_relative_to(ROOT) else str(copy)
 
@@ -232,7 +208,7 @@ def main(arguments=None):
         save_json(options.folder / "execution.json", {"profile": options.profile, "section": options.section,
                                                       "mode": options.mode, "status": status})
 
-    status, code, message = "failed", 1, None
+    status, code = "failed", 1
     try:
         note("running")
         print(f"Profile {options.profile}, {options.mode}; everything goes to {Path(shown).parent.as_posix()}/")
@@ -249,7 +225,8 @@ def main(arguments=None):
                 message += f"\n{NOTEBOOK.name} and the committed runs, {size / 1e6:.1f} MB, are replaced"
     except Stopped as stopped:
         status, code, message = "interrupted", 128 + stopped.args[0], f"Interrupted; what ran so far is in {shown}"
-        mark_interrupted(options.folder)
+        for folder in running_folders(options.folder):
+            folder.set_status("interrupted")
     except (OSError, ValueError) as error:
         code, message = 1, f"{shown}: could not be written or published ({error})"
     with contextlib.suppress(OSError):

@@ -1,16 +1,13 @@
 """One execution of the notebook: which runs are there already, which have to be made, and their figures.
 
 $SMAI_RUN says how: "train" makes every run (the default); "resume" takes the finished runs in the execution's folder
-and makes what is missing; "replay" makes none and takes all from the committed folders. Either way a result is read
-from a run folder.
+and makes what is missing; "replay" makes none and takes all from the committed folders.
 """
 
 import dataclasses
 import functools
 import json
 import os
-import time
-from pathlib import Path
 
 import numpy as np
 
@@ -20,12 +17,11 @@ from smai_nn.datasets.sources import ROOT
 from smai_nn.files import load_json, save_json, to_json
 from smai_nn.plots.run_figures import run_figures
 from smai_nn.plots.style import encode
-from smai_nn.runs import FINISHED, RunFolder, run_sweep, runs_root
+from smai_nn.runs import FINISHED, RunFolder, folder_of, run_sweep, runs_root
 
 MODES = ("train", "resume", "replay")
-SAVE_SECONDS = 5  # between two writings of a study's rows
 DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)  # what reading a damaged folder raises
-_folders = {}  # (experiment's name, setting as JSON) -> (folder, version), of all runs that this execution may take
+_folders = {}  # (experiment's name, setting as JSON) -> RunFolder, of all runs that this execution may take
 
 
 class MissingRunError(ValueError):
@@ -39,8 +35,7 @@ def run_mode():
 
 def submission():
     """Return the folder of the committed execution, which a replay reads: $SMAI_SUBMISSION or runs/submission/."""
-    given = os.environ.get("SMAI_SUBMISSION", "").strip()
-    return Path(given).expanduser().absolute() if given else ROOT / "runs" / "submission"
+    return folder_of("SMAI_SUBMISSION", ROOT / "runs" / "submission")
 
 
 def begin_execution():
@@ -55,12 +50,12 @@ def begin_execution():
     if run_mode() == "replay" and not root.is_dir():
         raise MissingRunError(f"{root}: expected the committed run folders, found nothing; run without SMAI_RUN=replay")
     folders = [RunFolder(path.parent) for path in root.glob("*/settings.json")]
-    for folder in sorted(folders, key=lambda folder: (folder.status in FINISHED, folder.name)):
+    for folder in sorted(folders, key=lambda folder: (folder.status in FINISHED, folder.path.name)):
         try:
             asked = folder.settings()
-            _folders[asked["experiment"], _as_text(asked["setting"])] = folder, asked["version"]
+            _folders[asked["experiment"], _as_text(asked["setting"])] = folder
         except DAMAGE as error:
-            print(f"{folder.name}: settings.json is damaged, not taken ({error})")
+            print(f"{folder.path.name}: settings.json is damaged, not taken ({error})")
 
 
 def run_experiments(experiment, settings, description="runs"):
@@ -70,17 +65,19 @@ def run_experiments(experiment, settings, description="runs"):
     damaged or does not fit is named, and its run made anew. A single missing run is made in this process with a bar of
     its own, several over the cores. In a replay, raises MissingRunError for the first run that is missing.
     """
-    wanted = {_as_text(dataclasses.asdict(setting)): setting for setting in settings}
+    texts = [_as_text(dataclasses.asdict(setting)) for setting in settings]
+    wanted = dict(zip(texts, settings))
     results = {text: _take(experiment, text, experiment.read, setting) for text, setting in wanted.items()}
     missing = [text for text, result in results.items() if result is None]
     if missing:
-        make = functools.partial(_run_and_draw, experiment, progress=len(missing) == 1)
-        made = run_sweep(make, [wanted[text] for text in missing], description=description, progress=len(missing) > 1,
-                         workers=1 if len(missing) == 1 else -1)
+        single = len(missing) == 1
+        make = functools.partial(_run_and_draw, experiment, progress=single)
+        made = run_sweep(make, [wanted[text] for text in missing], description=description, progress=not single,
+                         workers=1 if single else -1)
         for text, path in zip(missing, made):
-            _folders[experiment.name, text] = RunFolder(path), experiment.version
+            _folders[experiment.name, text] = RunFolder(path)
             results[text] = experiment.read(path)
-    return [results[_as_text(dataclasses.asdict(setting))] for setting in settings]
+    return [results[text] for text in texts]
 
 
 def run_experiment(experiment, setting):
@@ -100,53 +97,37 @@ def run_study(study, settings, description=None):
     if len(results) == len(settings):
         return results
     source = study.find_data() if study.find_data else None
-    asked = {"experiment": study.name, "version": study.version, "setting": plain, "data": source and source.record()}
-    with RunFolder.recording(study.name, asked) as folder:
-        keeper = _Keeper(folder, results)
-        try:
-            run_sweep(study.run, settings[len(results):], description=description or study.name, keep=keeper.offer)
-        finally:
-            rows = keeper.save()
-        logged = wandb_log.log_run(folder.path, {name: value for name, value in asked.items() if name != "setting"},
-                                   [{**setting, **row} for setting, row in zip(plain, rows)], {"runs": len(rows)})
+    about = {"experiment": study.name, "version": study.version, "data": source and source.record()}
+    with RunFolder.recording(study.name, about | {"setting": plain}) as folder:
+        run_sweep(study.run, settings[len(results):], description=description or study.name,
+                  keep=functools.partial(_save_rows, folder, results))
+        rows = [setting | row for setting, row in zip(plain, load_json(folder.path / "rows.json"))]
+        logged = wandb_log.log_run(folder.path, about, rows, {"runs": len(rows)})
         folder.set_status("completed", runs=len(rows), wandb=logged)
-    _folders[study.name, _as_text(plain)] = folder, study.version
+    _folders[study.name, _as_text(plain)] = folder
     return read(folder.path)
 
 
-class _Keeper:
-    """Writes a study's results so far into its folder, now and then."""
-
-    def __init__(self, folder, before):
-        self.folder, self.before, self.new, self.saved = folder, before, [], time.monotonic()
-
-    def offer(self, results):
-        self.new = results
-        if time.monotonic() > self.saved + SAVE_SECONDS:
-            self.save()
-
-    def save(self):
-        rows, arrays = [], {}
-        for result in [*self.before, *self.new]:
-            values = {f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name != "setting"}
-            for name in [name for name, value in values.items() if isinstance(value, np.ndarray)]:
-                arrays.setdefault(name, []).append(values.pop(name))
-                values[f"{name}_size"] = len(arrays[name][-1])
-            rows.append(values)
-        self.folder.save_arrays("arrays", **{name: np.concatenate(parts) for name, parts in arrays.items()})
-        save_json(self.folder.path / "rows.json", rows)  # last: rows whose arrays are missing would be worth nothing
-        self.saved = time.monotonic()
-        return rows
+def _save_rows(folder, before, new):
+    """Write a study's results so far."""
+    rows, arrays = [], {}
+    for result in [*before, *new]:
+        row = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)[1:]}  # all but `setting`
+        for name in [name for name, value in row.items() if isinstance(value, np.ndarray)]:
+            arrays.setdefault(name, []).append(row.pop(name))
+            row[f"{name}_size"] = len(arrays[name][-1])
+        rows.append(row)
+    folder.save_arrays("arrays", **{name: np.concatenate(parts) for name, parts in arrays.items()})
+    save_json(folder.path / "rows.json", rows)  # last: rows whose arrays are missing would be worth nothing
 
 
 def _read_rows(study, settings, path):
     """Return the results that a study's folder holds, from the first setting on."""
-    ends, arrays, results = {}, RunFolder(path).arrays("arrays"), []
+    arrays, results = RunFolder(path).arrays("arrays"), []
     for setting, row in zip(settings, load_json(path / "rows.json")):
         for name, values in arrays.items():
-            start = ends.get(name, 0)
-            ends[name] = start + row.pop(f"{name}_size")
-            row[name] = values[start:ends[name]]
+            size = row.pop(f"{name}_size")
+            row[name], arrays[name] = values[:size], values[size:]
         results.append(study.result(setting, **row))
     return results
 
@@ -166,17 +147,16 @@ def _draw(path, result):
 
 def _take(experiment, text, read, *settings, unfinished=False):
     """Return the result of a run that is there and fits, or None. In a replay, raises MissingRunError instead."""
-    folder, version = _folders.get((experiment.name, text), (None, None))
-    if folder is None:
-        problem = f"{experiment.name}: no run folder for {text[:300]}{_nearest(experiment, text)}"
-    elif not (problem := _misfit(experiment, folder, version, settings, unfinished)):
+    folder = _folders.get((experiment.name, text))
+    problem = _misfit(experiment, text, folder, settings, unfinished)
+    if problem is None:
         try:
             result = read(folder.path)
             if run_mode() == "resume" and not any(folder.path.glob("*.png")):
                 _draw(folder.path, result)  # the run was interrupted before they were drawn
             return result
         except DAMAGE as error:
-            problem = f"{folder.name}: damaged, {type(error).__name__}: {error}"
+            problem = f"{folder.path.name}: damaged, {type(error).__name__}: {error}"
     if run_mode() == "replay":
         raise MissingRunError(f"{problem}. A replay needs every run whole in {submission().name}/; without "
                               "SMAI_RUN=replay all are trained")
@@ -185,28 +165,22 @@ def _take(experiment, text, read, *settings, unfinished=False):
     return None
 
 
-def _misfit(experiment, folder, version, settings, unfinished):
-    """Return why a folder of the same setting cannot be taken, a sentence, or None."""
-    if version != experiment.version:
-        return f"{folder.name}: expected version {experiment.version} of {experiment.name}, got {version}"
+def _misfit(experiment, text, folder, settings, unfinished):
+    """Return why there is no run that can be taken, a sentence, or None."""
+    if folder is None:  # the nearest one has the most entries of its setting in common
+        others = {other: folder.path.name for (name, other), folder in _folders.items() if name == experiment.name}
+        nearest = max(others, key=lambda other: len({*other.split(", ")} & {*text.split(", ")}), default=None)
+        return f"{experiment.name}: no run folder for {text[:300]}; the nearest is {others.get(nearest)}"
+    asked = folder.settings()
+    if asked["version"] != experiment.version:
+        return f"{folder.path.name}: expected version {experiment.version} of {experiment.name}, got {asked['version']}"
     if folder.status not in FINISHED and not (unfinished and run_mode() == "resume"):
-        return f"{folder.name}: its status is {folder.status}"
+        return f"{folder.path.name}: its status is {folder.status}"
     if run_mode() == "resume" and experiment.find_data is not None:
-        now, then = experiment.find_data(*settings).record(), folder.settings()["data"]
+        now, then = experiment.find_data(*settings).record(), asked["data"]
         if now["sha256"] != then["sha256"]:
-            return f"{folder.name}: its data were {then}, now they are {now}"
+            return f"{folder.path.name}: its data were {then}, now they are {now}"
     return None
-
-
-def _nearest(experiment, text):
-    """Return, for an error, what is different in the folder of this experiment that comes nearest to a setting."""
-    setting, found = json.loads(text), []
-    for (name, other), (folder, _) in _folders.items():
-        if name == experiment.name and isinstance(setting, dict):
-            other = json.loads(other)
-            found.append(({key: value for key, value in other.items() if value != setting.get(key)}, folder.name))
-    difference, name = min(found, key=lambda pair: len(pair[0]), default=(None, None))
-    return f"; the nearest is {name} with {difference}" if found else ""
 
 
 def _as_text(setting):

@@ -1,5 +1,6 @@
 """What the notebook needs to show things: sources, figures, tables, text with measured numbers, claims."""
 
+import contextlib
 import html
 import inspect
 import math
@@ -13,7 +14,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from IPython.display import Image, Markdown, display, update_display
+from IPython import get_ipython
+from IPython.display import Image, Markdown, display
 from threadpoolctl import threadpool_limits
 
 from smai_nn.datasets import overview
@@ -27,6 +29,7 @@ from smai_nn.runs import DEFAULT_USERNAME, NUMPY_DEFAULT, RunFolder, runs_root, 
 from smai_nn.wandb_log import mode_asked_for
 
 FACTS = {}  # all facts recorded so far, by name
+SECONDS = "notebook.seconds_by_section"  # the fact that is a dict: section -> seconds
 SCOREBOARD = "scoreboard"  # the display that the first page holds a place for
 RELATIONS = {"<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operator.ge, ">": operator.gt}
 _clock = {"section": None, "since": time.perf_counter()}
@@ -34,13 +37,18 @@ _clock = {"section": None, "since": time.perf_counter()}
 
 def start():
     """Show username, profile, data sources, machine and versions; return the Profile. The set-up cell calls it."""
-    profile = current_profile()
+    profile, earlier = current_profile(), {}
     begin_execution()
+    if run_mode() == "resume":
+        with contextlib.suppress(OSError, ValueError, KeyError):  # interrupted before there was any
+            earlier = load_json(runs_root() / "results.json")[SECONDS]
     FACTS.clear()
-    _clock.update(section=None, since=time.perf_counter())
+    _clock["section"] = None
+    if shell := get_ipython():
+        shell.events.register("post_run_cell", _count_time)  # also of a cell that is interrupted
     sources = overview()
-    record({"notebook.profile": profile.name, "notebook.mode": run_mode(), "notebook.seconds_by_section": {},
-            "claims.made": 0, "claims.hold": 0, **{f"data.{name}": text for name, text in sources}})
+    record({"notebook.profile": profile.name, "notebook.mode": run_mode(), SECONDS: earlier, "claims.made": 0,
+            "claims.hold": 0, **{f"data.{name}": text for name, text in sources}})
     # One BLAS thread here too: these networks are small, and the bits then equal those of a sweep.
     threadpool_limits(limits=1)
     np.seterr(**NUMPY_DEFAULT)
@@ -60,22 +68,24 @@ def start():
 
 def section(number):
     """Say that a section such as "1.4" begins: from here on, time is counted for it."""
-    seconds = FACTS.get("notebook.seconds_by_section", {})
-    now = time.perf_counter()
+    now, seconds = time.perf_counter(), FACTS.get(SECONDS, {})
     if _clock["section"] is not None:
         seconds[_clock["section"]] = seconds.get(_clock["section"], 0) + now - _clock["since"]
     _clock.update(section=number, since=now)
-    record({"notebook.seconds_by_section": seconds})
+    record({SECONDS: seconds})
+
+
+def _count_time(*_):
+    section(_clock["section"])
 
 
 def record(facts):
     """Keep facts, a dict name -> number, text or None, for `say`; write all so far to results.json; return them.
 
-    None stands for "never reached"; `notebook.seconds_by_section` is a dict of numbers. Raises ValueError for any other
-    value.
+    None stands for "never reached". Raises ValueError for any other value.
     """
     for name, value in facts.items():
-        parts = value.values() if isinstance(value, dict) else [value]
+        parts = value.values() if name == SECONDS else [value]
         if not all(isinstance(v, str) or v is None or _is_number(v) for v in parts):
             raise ValueError(f"{name}: expected a finite number, a text or None, got {value!r}")
         FACTS[name] = value.item() if hasattr(value, "item") else value
@@ -97,9 +107,18 @@ def fill(form):
     return re.sub(r"\{([a-z][\w.]*(?::[^{}]*)?)\}", value, form)
 
 
+def _display(markdown, **options):
+    display(Markdown(markdown), **options)
+
+
 def say(text):
     """Show Markdown text, with facts in the place of {name:format}."""
-    display(Markdown(fill(textwrap.dedent(text).strip())))
+    _display(fill(textwrap.dedent(text).strip()))
+
+
+def banner(text):
+    """Show a warning that nobody can overlook."""
+    _display(f"> # ⚠ {text}")
 
 
 def show_claims(facts, claims):
@@ -127,7 +146,7 @@ def _number(value):
 
 def hold_scoreboard():
     """Hold the place of the scoreboard, which `show_scoreboard` fills in at the end of the notebook."""
-    display(Markdown("*The scoreboard appears here when the last cell has run.*"), display_id=SCOREBOARD)
+    _display("*The scoreboard appears here when the last cell has run.*", display_id=SCOREBOARD)
 
 
 def show_scoreboard(rows):
@@ -136,38 +155,33 @@ def show_scoreboard(rows):
     `rows` is a list of (what, how to find it among the facts, such as "{xor.runs:,}", the section's number).
     """
     section(None)
-    seconds = FACTS["notebook.seconds_by_section"]
-    record({"notebook.seconds": sum(seconds.values())})
+    record({"notebook.seconds": sum(FACTS[SECONDS].values())})
     if run_mode() == "replay":
         then = load_json(submission() / "results.json")
-        record({name: then[name] for name in ("notebook.seconds", "notebook.seconds_by_section")})
-        seconds = FACTS["notebook.seconds_by_section"]
+        record({name: then[name] for name in ("notebook.seconds", SECONDS)})
     table = [{"result": what, "measured": fill(form), "section": number} for what, form, number in rows]
-    times = [{"section": "seconds"} | {number: f"{s:.0f}" for number, s in seconds.items()}]
+    times = [{"section": "seconds"} | {number: f"{s:.0f}" for number, s in FACTS[SECONDS].items()}]
     title = f"Scoreboard: profile {FACTS['notebook.profile']}, {FACTS['notebook.seconds'] / 60:.1f} minutes"
-    update_display(Markdown(_table(table, title) + "\n\n" + _table(times, "Time by section")), display_id=SCOREBOARD)
-
-
-def banner(text):
-    """Show a warning that nobody can overlook."""
-    display(Markdown(f"> # ⚠ {text}"))
+    _display(_table(table, title) + "\n\n" + _table(times, "Time by section"), display_id=SCOREBOARD, update=True)
 
 
 def show_source(*objects):
     """Show the source of classes and functions, folded: file, signature and first line of the docstring are visible."""
     for thing in objects:
-        path = _relative(Path(inspect.getsourcefile(thing)))
-        first = (inspect.getdoc(thing) or "").splitlines()[0]
         kind = "class" if inspect.isclass(thing) else "def"
         head = html.escape(f"{kind} {thing.__name__}{inspect.signature(thing)}", quote=False)
-        display(Markdown(f"<details><summary><code>{head}</code>, <code>{path}</code><br>{html.escape(first)}</summary>"
-                         f"\n\n```python\n{inspect.getsource(thing).rstrip()}\n```\n\n</details>"))
+        path = _relative(inspect.getsourcefile(thing))
+        first = html.escape((inspect.getdoc(thing) or "").splitlines()[0])
+        _show_folded(f"<code>{head}</code>, <code>{path}</code><br>{first}", inspect.getsource(thing))
 
 
 def show_script(name):
     """Show a script of the project, such as "data/make_border.py", folded."""
-    text = (ROOT / name).read_text(encoding="utf-8").rstrip()
-    display(Markdown(f"<details><summary><code>{name}</code></summary>\n\n```python\n{text}\n```\n\n</details>"))
+    _show_folded(f"<code>{name}</code>", (ROOT / name).read_text(encoding="utf-8"))
+
+
+def _show_folded(summary, code):
+    _display(f"<details><summary>{summary}</summary>\n\n```python\n{code.rstrip()}\n```\n\n</details>")
 
 
 def show_figure(figure, name, photographs=False):
@@ -177,11 +191,7 @@ def show_figure(figure, name, photographs=False):
     """
     if problems := audit(figure):
         raise ValueError(f"figure {name}: " + "; ".join(problems))
-    show_picture(RunFolder(runs_root() / "figures").save_picture(name, *encode(figure, photographs)))
-
-
-def show_picture(path):
-    """Show a picture file: PNG, JPEG or GIF."""
+    path = RunFolder(runs_root() / "figures").save_picture(name, *encode(figure, photographs))
     display(Image(filename=str(path)))
 
 
@@ -193,7 +203,7 @@ def show_film(name, runs):
     picture = runs[0].setting.picture
     if run_mode() == "replay":
         (gif,), (strip,) = ((submission() / "figures").glob(f"{name}{rest}") for rest in ("-*.gif", "-strip-*"))
-        show_picture(strip)
+        display(Image(filename=str(strip)))
     else:
         panels = [(run.setting.method, run.setting.label, run.pictures(), run.picture_mse) for run in runs]
         gif = save_gif(runs_root() / "figures" / f"{name}-{username()}.gif", picture, panels)
@@ -204,7 +214,7 @@ def show_film(name, runs):
 
 def show_table(rows, caption=""):
     """Show rows, dicts with the same keys, as a table; numbers are right-aligned."""
-    display(Markdown(_table(rows, caption)))
+    _display(_table(rows, caption))
 
 
 def _table(rows, caption):
@@ -221,9 +231,9 @@ def _cell(value):
 
 def show_run_folder(path):
     """Show what is in a run folder: its files, and its metrics."""
-    folder = RunFolder(path)
-    show_table([{"file": file, "bytes": size} for file, size in folder.listing()], f"{_relative(folder.path)}/")
-    show_table([{"name": key, "value": value} for key, value in folder.metrics().items()], "metrics.json")
+    files = [{"file": file.name, "bytes": file.stat().st_size} for file in sorted(path.iterdir()) if file.is_file()]
+    show_table(files, f"{_relative(path)}/")
+    show_table([{"name": key, "value": value} for key, value in RunFolder(path).metrics().items()], "metrics.json")
 
 
 def _relative(path):

@@ -9,8 +9,7 @@
         *.png            figures, with the username in the file name
         run-*.wandb      Weights & Biases' own record of the same
 
-Each file appears whole or not at all; the metrics come last, so that their status tells whether the folder is whole.
-Source: assignment section 1.2, item 4.
+Each file appears whole or not at all, the metrics last. Source: assignment section 1.2, item 4.
 """
 
 import contextlib
@@ -32,7 +31,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from smai_nn import wandb_log
@@ -41,13 +40,12 @@ from smai_nn.files import load_json, load_npz, save_json, save_npz, write_atomic
 
 DEFAULT_USERNAME = "smai.student"
 FINISHED = ("completed", "diverged")  # the states of a folder from which a result can be read
-UNFINISHED = ("running", "damaged")  # the states that a killed process leaves
 NAME_LENGTH = 24  # of a run folder's name after its timestamp: Windows' paths end at 260 characters
 PATIENCE = 4  # seconds that interrupted workers have to write what they have
-NUMPY_DEFAULT = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}  # whatever numpy.seterr said
-_preparations = []  # of the nested `heeding_one_interrupt` that this process is in
-_stopping = threading.Event()  # set in a worker that has been interrupted: it begins no further run
+SAVE_SECONDS = 5  # between two times that a sweep's results so far are kept
 MOST_ROWS = 25  # of a training run in W&B's record: a row takes about 420 bytes and 0.4 ms
+NUMPY_DEFAULT = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}  # whatever numpy.seterr said
+_interrupts = []  # the signals that have come in the outermost `heeding_one_interrupt`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,10 +93,15 @@ def username():
     return name
 
 
+def folder_of(variable, default):
+    """Return the folder that an environment variable names, an absolute path, or else `default`."""
+    given = os.environ.get(variable, "").strip()
+    return Path(given).expanduser().absolute() if given else default
+
+
 def runs_root():
-    """Return the folder that run folders go into, an absolute path: $SMAI_RUNS or runs/ beside the package."""
-    given = os.environ.get("SMAI_RUNS", "").strip()
-    return Path(given).expanduser().absolute() if given else ROOT / "runs"
+    """Return the folder that run folders go into: $SMAI_RUNS or runs/ beside the package."""
+    return folder_of("SMAI_RUNS", ROOT / "runs")
 
 
 @functools.cache  # they do not change while a process lives
@@ -106,10 +109,8 @@ def versions():
     """Return the versions of Python and of the packages that results depend on, a dict of strings."""
     found = {"python": platform.python_version()}
     for name in ("numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "joblib", "wandb"):
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):  # it goes without W&B
             found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
     return found
 
 
@@ -120,24 +121,22 @@ class RunFolder:
         self.path = Path(path)
 
     @classmethod
-    def create(cls, name="", root=None):
-        """Make a new folder <timestamp>-<suffix>[-name] under `root` (default: runs_root()).
+    def create(cls, name=""):
+        """Make a new folder <timestamp>-<suffix>[-name] in runs_root(); ValueError where none can be made.
 
-        The name is made safe and short. Folders never collide, however many processes start in the same second:
-        mkdir fails for one that exists, and then another suffix is drawn. Raises ValueError where none can be made.
+        The name is made safe and short. Folders of processes that start in the same second never collide: mkdir fails
+        for one that exists, and then another suffix is drawn.
         """
-        root = Path(root or runs_root())
         name = re.sub(r"[^A-Za-z0-9.=+]+", "-", name).strip("-.")[:NAME_LENGTH].rstrip("-.")
         while True:
             stamp = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
-            path = root / "-".join(filter(None, (stamp, name)))
+            path = runs_root() / "-".join(filter(None, (stamp, name)))
             try:
-                root.mkdir(parents=True, exist_ok=True)
-                path.mkdir()
+                path.mkdir(parents=True)
                 return cls(path)
             except OSError as error:
                 if not path.exists():
-                    raise ValueError(f"{root}: expected a folder in which run folders can be made, got "
+                    raise ValueError(f"{path.parent}: expected a folder in which run folders can be made, got "
                                      f"{error.strerror}; set SMAI_RUNS to such a folder") from error
 
     @classmethod
@@ -150,11 +149,11 @@ class RunFolder:
         with heeding_one_interrupt():
             folder = cls.create(name)
             try:
+                folder.set_status("running", process=os.getpid())
                 save_json(folder.path / "settings.json", {**settings, "versions": versions()})
-                folder.set_status("running")
                 yield folder
             except KeyboardInterrupt:
-                if folder.status in UNFINISHED:
+                if folder.status in ("running", "damaged"):
                     folder.set_status("interrupted")
                 raise
             except Exception as error:
@@ -162,15 +161,10 @@ class RunFolder:
                 raise
 
     @property
-    def name(self):
-        """The folder's own name."""
-        return self.path.name
-
-    @property
     def status(self):
         """The status in metrics.json; "damaged" if there is none to be read."""
         try:
-            return load_json(self.path / "metrics.json")["status"]
+            return self.metrics()["status"]
         except (OSError, ValueError, KeyError, TypeError):
             return "damaged"
 
@@ -181,6 +175,10 @@ class RunFolder:
     def save_arrays(self, name, **arrays):
         """Write arrays as <name>.npz, compressed."""
         save_npz(self.path / f"{name}.npz", arrays, compressed=True)
+
+    def save_picture(self, name, content, ending="png"):
+        """Save a picture's bytes as <name>-<username>.<ending> and return the Path."""
+        return write_atomically(self.path / f"{name}-{username()}.{ending}", lambda file: file.write(content))
 
     def finish(self, history, figures, *, model=None, status="completed"):
         """Write history, final parameters (of `model`, if given), W&B's record, and last the figures with the status.
@@ -199,10 +197,6 @@ class RunFolder:
         if interrupted:
             raise KeyboardInterrupt
 
-    def save_picture(self, name, content, ending="png"):
-        """Save a picture's bytes as <name>-<username>.<ending> and return the Path."""
-        return write_atomically(self.path / f"{name}-{username()}.{ending}", lambda file: file.write(content))
-
     def settings(self):
         """Return what was asked for, a dict."""
         return load_json(self.path / "settings.json")
@@ -215,10 +209,6 @@ class RunFolder:
         """Return the arrays of <name>.npz, a dict."""
         return load_npz(self.path / f"{name}.npz")
 
-    def listing(self):
-        """Return (name, bytes) of the files in it."""
-        return [(f.name, f.stat().st_size) for f in sorted(self.path.iterdir()) if f.is_file()]
-
 
 def _wandb_rows(history):
     """Return the history as rows for W&B: at most MOST_ROWS epochs, evenly spread, the last one among them."""
@@ -227,102 +217,85 @@ def _wandb_rows(history):
              "accuracy": history.epoch_accuracy[i]} for i in chosen]
 
 
-@contextlib.contextmanager
-def heeding_one_interrupt(prepare=lambda: None):
-    """Let only the first Ctrl-C interrupt the `with` block: what it then writes is not interrupted again.
+def running_folders(root):
+    """Return the RunFolders in `root` of runs that are in work or were killed."""
+    folders = [RunFolder(path.parent) for path in root.glob("*/metrics.json")]
+    return [folder for folder in folders if folder.status == "running"]
 
-    `prepare()` is called before KeyboardInterrupt is raised. After a nested block, the outer one heeds no further.
-    """
-    if threading.current_thread() is not threading.main_thread():  # which alone may say what signals do
+
+@contextlib.contextmanager
+def heeding_one_interrupt():
+    """Let only the first Ctrl-C interrupt the `with` block: what it then writes is not interrupted again."""
+    is_nested = signal.getsignal(signal.SIGINT) is _on_interrupt
+    if is_nested or threading.current_thread() is not threading.main_thread():  # which alone may say what signals do
         yield
         return
     outer = signal.signal(signal.SIGINT, _on_interrupt)
-    _preparations.append(prepare)
     try:
         yield
     finally:
-        _preparations.pop()
-        if not (_preparations and _is_interrupted()):
-            signal.signal(signal.SIGINT, outer)
+        signal.signal(signal.SIGINT, outer)
+        _interrupts.clear()
 
 
 def _on_interrupt(number, frame):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for prepare in reversed(_preparations):
-        prepare()
+    """Do what Ctrl-C does: the runs in work write what they have, no worker is left behind, KeyboardInterrupt."""
+    _interrupts.append(number)
+    if len(_interrupts) > 1:
+        return
+    workers = {child.pid: child for child in multiprocessing.active_children() if child.name.startswith("Loky")}
+
+    def in_work():
+        return [folder for folder in running_folders(runs_root()) if folder.metrics().get("process") in workers]
+
+    for folder in in_work():
+        os.kill(folder.metrics()["process"], signal.SIGINT)  # on Windows, which has no such signal, this ends it
+    deadline = time.monotonic() + PATIENCE
+    while in_work() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for worker in workers.values():
+        worker.terminate()
+        worker.join()
+    for folder in in_work():
+        folder.set_status("interrupted")
     raise KeyboardInterrupt
-
-
-def _is_interrupted():
-    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def run_sweep(function, settings, *, workers=-1, description="runs", progress=True, keep=None):
     """Return [function(s) for s in settings], computed over `workers` processes (-1: all cores).
 
-    `function` must be importable (defined in a module) and depend on its argument alone: seeds belong in the settings,
-    so the results are the same for any number of workers. Every run has one BLAS thread: more would fight over the
-    cores and change the last bits. It also has this package's environment variables of this moment, which say where its
-    folder goes. `keep`, if given, is called with the list of results so far whenever one has come. An error in a run
-    ends the sweep with that error and the setting that raised it; the folders of finished runs stay. So it is with
-    Ctrl-C: the runs in work have PATIENCE seconds to write what they have, then no worker is left behind, and no folder
-    that still says "running". The same call runs on a cluster: `with joblib.parallel_config(backend="dask"):
-    run_sweep(...)`. Raises ValueError for no settings.
+    `function` must be importable and depend on its argument alone; results are then the same for any number of workers.
+    Every run has one BLAS thread, since more would fight over the cores and change the last bits, and the SMAI_
+    variables of this moment. `keep`, if given, is called with the results so far, now and then and at the end. An error
+    in a run ends the sweep with that error and the setting. ValueError for no settings.
     """
-    settings = list(settings)
+    settings, done, kept = list(settings), [], time.monotonic()
     if not settings:
         raise ValueError(f"{description}: expected at least one setting to run, got none")
-    variables, known, done = _package_variables(), set(runs_root().glob("*")), []
-    jobs = (joblib.delayed(_run_one)(function, setting, variables) for setting in settings)
-    with heeding_one_interrupt(lambda: _interrupt_workers(known)), warnings.catch_warnings():
+    jobs = (joblib.delayed(_run_one)(function, setting, _package_variables()) for setting in settings)
+    with heeding_one_interrupt(), warnings.catch_warnings():
+        # A worker that has grown by 300 MB, by a data set say, is replaced once its run is done; nothing is lost.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
         try:
-            # A worker that has grown by 300 MB, by a data set say, is replaced once its run is done; nothing is lost.
-            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
             results = joblib.Parallel(n_jobs=workers, return_as="generator", batch_size="auto")(jobs)
             for result in tqdm(results, total=len(settings), desc=description, file=sys.stdout, disable=not progress,
                                ncols=100):
                 done.append(result)
-                if keep is not None:
+                if keep is not None and time.monotonic() > kept + SAVE_SECONDS:
                     keep(done)
+                    kept = time.monotonic()
             return done
-        except BaseException as error:
-            if not (isinstance(error, KeyboardInterrupt) or _preparations and _is_interrupted()):
-                raise
-            for worker in _workers():
-                worker.kill()
-                worker.join()
-            mark_interrupted(runs_root(), known)
-            raise KeyboardInterrupt from None  # where joblib was interrupted at a bad moment, it raises something else
-
-
-def unfinished_folders(root, known=()):
-    """Return the RunFolders in `root`, but those in `known`, of runs that are in work or were killed."""
-    folders = [RunFolder(path.parent) for path in root.glob("*/settings.json") if path.parent not in known]
-    return [folder for folder in folders if folder.status in UNFINISHED]
-
-
-def mark_interrupted(root, known=()):
-    """Give the status "interrupted" to the folders in `root`, but those in `known`, that killed processes have left."""
-    for folder in unfinished_folders(root, known):
-        folder.set_status("interrupted")
-
-
-def _workers():
-    return [child for child in multiprocessing.active_children() if child.name.startswith("Loky")]
-
-
-def _interrupt_workers(known):
-    """Tell the workers to stop, and wait until no run that they have begun is in work, at most PATIENCE seconds."""
-    workers, deadline = _workers(), time.monotonic() + PATIENCE
-    for worker in workers if unfinished_folders(runs_root(), known) else ():
-        os.kill(worker.pid, signal.SIGINT)  # on Windows, which has no such signal, this ends them at once
-    while workers and unfinished_folders(runs_root(), known) and time.monotonic() < deadline:
-        time.sleep(0.05)
+        except Exception:
+            if _interrupts:  # at a bad moment for joblib, which then raises something else
+                raise KeyboardInterrupt from None
+            raise
+        finally:
+            if keep is not None:
+                keep(done)
 
 
 def _package_variables():
-    return {name: value for name, value in os.environ.items()
-            if name.startswith("SMAI_") or name in ("WANDB_MODE", "SCIKIT_LEARN_DATA")}
+    return {name: value for name, value in os.environ.items() if name.startswith(("SMAI_", "SCIKIT_LEARN_DATA"))}
 
 
 def _run_one(function, setting, variables):
@@ -330,32 +303,28 @@ def _run_one(function, setting, variables):
     for name in _package_variables().keys() - variables.keys():
         del os.environ[name]
     os.environ.update(variables)
-    if multiprocessing.parent_process() and threading.current_thread() is threading.main_thread():
-        _end_with_parent()
-        if _stopping.is_set():
-            raise KeyboardInterrupt
-        signal.signal(signal.SIGINT, lambda *_: _stopping.set())  # between two runs
+    is_worker = multiprocessing.parent_process() and threading.current_thread() is threading.main_thread()
+    if is_worker:
+        _begin_worker()
     try:
-        with heeding_one_interrupt(_stopping.set), _threadpools().limit(limits=1), np.errstate(**NUMPY_DEFAULT):
+        with heeding_one_interrupt(), threadpool_limits(1), np.errstate(**NUMPY_DEFAULT):
             return function(setting)
+    except KeyboardInterrupt:
+        if is_worker:
+            time.sleep(2 * PATIENCE)  # and begin no further run: the process that asked for it ends this one
+        raise
     except Exception as error:
         error.add_note(f"in the run with the settings {setting!r}")
         raise
 
 
 @functools.cache  # once a worker
-def _end_with_parent():
-    """Watch from a thread whether the process that started this worker has been killed, which could not end it."""
-    parent = os.getppid()
-
-    def watch():
+def _begin_worker():
+    """Take no notice of Ctrl-C between two runs; end when the process that started this worker has been killed."""
+    def watch(parent):
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
-
-
-@functools.cache  # looking for the pools takes milliseconds, a run may take less
-def _threadpools():
-    return ThreadpoolController()
+    signal.signal(signal.SIGINT, lambda *_: None)
+    threading.Thread(target=watch, args=[os.getppid()], daemon=True).start()

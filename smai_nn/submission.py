@@ -1,7 +1,8 @@
 """What of an execution is committed beside the notebook: its results.json, its figures and its finished run folders."""
 
 import shutil
-import uuid
+import tempfile
+from pathlib import Path
 
 from smai_nn.execution import submission
 from smai_nn.runs import FINISHED, RunFolder
@@ -23,22 +24,21 @@ def publish(execution, write_notebook):
     size = sum(path.stat().st_size for path in files)
     if size > LIMIT:
         raise ValueError(f"{execution}: expected at most {LIMIT / 1e6:.0f} MB to commit, got {size / 1e6:.1f} MB")
-    target, suffix = submission(), uuid.uuid4().hex[:4]
-    new, old = (target.with_name(f".{target.name}-{kind}-{suffix}") for kind in ("new", "old"))
-    try:
+    target = submission()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
+        new, old = Path(scratch) / "new", Path(scratch) / "old"
         for path in files:
             (new / path.relative_to(execution)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, new / path.relative_to(execution))
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
-        write_notebook()
-    except BaseException:
-        if old.exists():
-            shutil.rmtree(target, ignore_errors=True)
-            old.rename(target)
-        raise
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
+        try:
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+            write_notebook()
+        except BaseException:
+            if old.exists():
+                shutil.rmtree(target, ignore_errors=True)
+                old.rename(target)
+            raise
     return size

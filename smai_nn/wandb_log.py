@@ -15,11 +15,11 @@ import tempfile
 import uuid
 import warnings
 from pathlib import Path
+from unittest.mock import patch
 
 PROJECT = "smai-assignment-3"
 INIT_TIMEOUT = 5  # seconds that W&B's server has for its first answer
 ONLINE_VARIABLES = ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY")  # what is not hidden when online
-_warned = False
 
 
 def mode_asked_for():
@@ -32,19 +32,20 @@ def log_run(folder, config, rows, summary):
     """Record a finished run: its config, its history (a list of dicts), its summary, as `folder`/run-<id>.wandb.
 
     Returns what became of it: "offline", "online", "disabled" or "failed". After the first failure to get online, this
-    process and those that it starts stay offline. Whatever else goes wrong is worth one warning per process.
+    process and those that it starts stay offline. Whatever else goes wrong is worth a warning.
     """
     if mode_asked_for() == "disabled":
         return "disabled"
     for mode in dict.fromkeys([mode_asked_for(), "offline"]):
         try:
-            with _own_environment(mode), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+            with patch.dict(os.environ, _environment(mode), clear=True), tempfile.TemporaryDirectory(
+                    ignore_cleanup_errors=True) as scratch:
                 _record(folder, config, rows, summary, mode, scratch)
             return mode
         except Exception as error:  # W&B's errors are of many kinds, and none is worth a training run
-            failure = error
+            problem = f"{type(error).__name__}: {error}"
             os.environ["WANDB_MODE"] = "offline"
-    _warn(failure)
+    warnings.warn(f"W&B did not record this run ({problem}); training goes on, and all values are in the run folder")
     return "failed"
 
 
@@ -69,20 +70,13 @@ def _record(folder, config, rows, summary, mode, scratch):
         shutil.move(record, folder / record.name)
 
 
-@contextlib.contextmanager
-def _own_environment(mode):
-    """Hide all WANDB_* variables, but those that say where to go online, and keep W&B's caches out of the home."""
-    found = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("WANDB_")}
-    os.environ.update({f"WANDB_{kind}_DIR": _caches().name for kind in ("CACHE", "CONFIG", "DATA", "ARTIFACT")})
-    os.environ.update(WANDB_SILENT="true", WANDB_ERROR_REPORTING="false")
+def _environment(mode):
+    """Return this process's variables without W&B's, but those that say where to go online; its caches go to a folder of its own."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    variables |= {f"WANDB_{kind}_DIR": _caches().name for kind in ("CACHE", "CONFIG", "DATA", "ARTIFACT")}
     if mode == "online":
-        os.environ.update({name: found[name].strip() for name in ONLINE_VARIABLES if name in found})
-    try:
-        yield
-    finally:
-        for name in [name for name in os.environ if name.startswith("WANDB_")]:
-            del os.environ[name]
-        os.environ.update(found)
+        variables |= {name: os.environ[name].strip() for name in ONLINE_VARIABLES if name in os.environ}
+    return variables | {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
 
 
 @functools.cache  # one a process, and removed with it
@@ -98,11 +92,3 @@ def _leave_quietly(wandb):
             wandb.teardown()
 
     atexit.register(end)
-
-
-def _warn(error):
-    global _warned
-    if not _warned:
-        warnings.warn(f"W&B did not record this run ({type(error).__name__}: {error}); training goes on, and all "
-                      "values are in the run folder", stacklevel=3)
-        _warned = True

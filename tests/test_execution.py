@@ -54,15 +54,20 @@ def statuses():
 
 # Sweeps
 
-def test_results_are_bit_identical_for_any_number_of_workers():
+def test_results_are_bit_identical_for_any_number_of_workers_and_on_a_dask_cluster():
     alone, together = (run_sweep(tiny.train, range(4), workers=n, progress=False) for n in (1, 2))
-    assert np.array_equal(alone, together)
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        with distributed.Client(cluster), joblib.parallel_config(backend="dask"):
+            on_cluster = run_sweep(tiny.train, range(2), progress=False)
+    assert np.array_equal(alone, together) and np.array_equal(alone[:2], on_cluster)
     assert len({parameters.tobytes() for parameters in alone}) == 4
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
 @pytest.mark.parametrize("workers", [1, 2])
-def test_every_run_has_one_blas_thread(workers):
-    assert run_sweep(tiny.blas_threads, range(3), workers=workers, progress=False) == [1, 1, 1]
+def test_every_run_has_one_blas_thread_and_numpys_own_errors(workers):
+    with np.errstate(all="raise"):
+        assert run_sweep(tiny.conditions, range(3), workers=workers, progress=False) == [(1, np.inf)] * 3
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -74,12 +79,6 @@ def test_a_run_has_the_callers_variables_of_this_moment(workers, monkeypatch):
             monkeypatch.setenv("SMAI_RUNS", value)
         found = run_sweep(os.environ.get, ["SMAI_RUNS", "SMAI_USERNAME"] * 2, workers=workers, progress=False)
         assert found == [value, None] * 2
-
-
-@pytest.mark.filterwarnings("ignore:overflow")
-def test_what_numpys_errors_were_set_to_does_not_matter():
-    with np.errstate(all="raise"):
-        assert run_sweep(tiny.overflow, [0], workers=1, progress=False) == [np.inf]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -99,13 +98,6 @@ def test_no_settings_are_refused():
         run_sweep(tiny.fail_at_three, [])
 
 
-def test_the_same_call_runs_on_a_dask_cluster():
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-        with distributed.Client(cluster), joblib.parallel_config(backend="dask"):
-            on_cluster = run_sweep(tiny.train, range(2), progress=False)
-    assert np.array_equal(on_cluster, run_sweep(tiny.train, range(2), workers=1, progress=False))
-
-
 def test_workers_that_keep_data_sets_lose_nothing_and_raise_no_warning():
     get_reusable_executor().shutdown(wait=True)
     with warnings.catch_warnings(record=True) as shown:
@@ -117,23 +109,19 @@ def test_workers_that_keep_data_sets_lose_nothing_and_raise_no_warning():
 
 # Ctrl-C
 
-def interrupt_when(ready):
-    """Send this process SIGINT, as Ctrl-C does, once `ready()`."""
+def interrupt_when_begun(runs):
+    """Send this process SIGINT, as Ctrl-C does, once that many runs have begun."""
     def act():
-        while not ready():
+        while len(list(runs_root().glob("*/settings.json"))) < runs:
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=act, daemon=True).start()
 
 
-def begun(count, kind):
-    return lambda: len(list(runs_root().glob(f"*-{kind}*/metrics.json"))) >= count
-
-
 def test_interrupted_workers_write_what_they_have_and_are_gone(monkeypatch):
     monkeypatch.setenv("SMAI_TINY_PAUSE", "0.05")
-    interrupt_when(begun(2, "tiny"))
+    interrupt_when_begun(2)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(run_tiny, [TinySetting(number, steps=1000) for number in range(8)], workers=2, progress=False)
     assert multiprocessing.active_children() == []
@@ -146,7 +134,7 @@ def test_interrupted_workers_write_what_they_have_and_are_gone(monkeypatch):
 
 def test_a_run_that_does_not_stop_is_killed_and_its_folder_marked(monkeypatch):
     monkeypatch.setattr(runs, "PATIENCE", 0.3)
-    interrupt_when(begun(2, "stubborn"))
+    interrupt_when_begun(2)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(tiny.sleep_through, range(2), workers=2, progress=False)
     assert multiprocessing.active_children() == [] and statuses() == {"stubborn": "interrupted"}
@@ -171,7 +159,7 @@ def test_a_run_in_this_process_is_written_however_often_it_is_interrupted(monkey
         write(*arguments, **arrays)
 
     monkeypatch.setattr(RunFolder, "save_arrays", interrupted_write)
-    interrupt_when(begun(1, "tiny"))
+    interrupt_when_begun(1)
     with pytest.raises(KeyboardInterrupt):
         run_experiment(TINY, TinySetting(3, steps=1000))
     assert statuses() == {"tiny-3": "interrupted"} and signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -263,7 +251,7 @@ def test_replay_takes_all_from_the_committed_folders_without_training(monkeypatc
 
 
 @pytest.mark.parametrize("experiment, setting, why", [
-    (TINY, TinySetting(3, steps=5), r"no run folder for .*; the nearest is \S+-tiny-3 with {'steps': 2}"),
+    (TINY, TinySetting(3, steps=5), r'no run folder for {"number": 3, "steps": 5}; the nearest is \S+-tiny-3\.'),
     (dataclasses.replace(TINY, version=2), SETTINGS[0], r"\S+-tiny-3: expected version 2 of tiny, got 1"),
     (TINY, SETTINGS[1], r"\S+-tiny-1: damaged")])
 def test_replay_stops_at_a_folder_that_does_not_fit_and_names_it(experiment, setting, why, monkeypatch):
@@ -314,9 +302,8 @@ def test_an_unfinished_study_goes_on_after_its_last_row(monkeypatch):
 
 
 def test_a_study_writes_its_rows_while_it_runs(monkeypatch):
-    monkeypatch.setattr(execution, "SAVE_SECONDS", 0)
-    seen = []
-    save = execution._Keeper.save
-    monkeypatch.setattr(execution._Keeper, "save", lambda keeper: seen.append(len(keeper.new)) or save(keeper))
+    monkeypatch.setattr(runs, "SAVE_SECONDS", 0)
+    seen, save = [], execution._save_rows
+    monkeypatch.setattr(execution, "_save_rows", lambda folder, *parts: seen.append(len(parts[1])) or save(folder, *parts))
     run_study(TINY_STUDY, SETTINGS)
     assert seen == [1, 2, 3, 3]

@@ -20,10 +20,11 @@ from smai_nn.runs import RunFolder, runs_root
 from smai_nn.submission import publish
 
 ROOT = Path(__file__).parents[1]
+SET_UP = "from smai_nn.notebook import section, start\nprint('before', start().name)"
 SWEEP = """
-from smai_nn.execution import begin_execution, run_experiments
+from smai_nn.execution import run_experiments
 from tiny import TINY, TinySetting
-begin_execution()
+section("5")
 print([result.square for result in run_experiments(TINY, [TinySetting(n, steps=30) for n in range(4)])])
 """
 START = """
@@ -71,12 +72,6 @@ def text_of(path):
                      for output in cell.get("outputs", []))
 
 
-def test_list_names_the_sections(notebook, capsys):
-    notebook("# 1 One", "## 1.1 Half", "# No number", "## 2.1. Two")
-    assert main(["--list"]) == 0 and not runs_root().exists()
-    assert capsys.readouterr().out == "1       One\n1.1     Half\n2.1     Two\n"
-
-
 def test_a_section_keeps_set_up_and_what_is_below_it():
     def chosen(tags):
         markdown, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
@@ -90,7 +85,7 @@ def test_a_section_keeps_set_up_and_what_is_below_it():
 
 
 @pytest.mark.parametrize("arguments, variables, why", [
-    (["--section", "9.9"], {}, "section 9.9: expected one of 1"),
+    (["--section", "9.9"], {}, "section 9.9: expected one of 1, 2.1"),
     (["--profile", "fast"], {}, "invalid choice: 'fast'"),
     ([], {"SMAI_PROFILE": "fast"}, "SMAI_PROFILE: expected one of 'full', 'quick', got 'fast'"),
     ([], {"SMAI_RUN": "again"}, "SMAI_RUN: expected one of"),
@@ -99,22 +94,25 @@ def test_a_section_keeps_set_up_and_what_is_below_it():
     (["--resume"], {}, "expected an unfinished execution"),
     (["--resume", "nowhere"], {}, "expected an execution in nowhere"),
     (["--resume", "--replay"], {}, "not allowed with argument"),
-    (["--in-place", "--profile", "quick"], {}, "got quick, train"),
-    (["--in-place", "--section", "1"], {}, "got full, train, 1"),
-    (["--in-place", "--replay"], {}, "got full, replay")])
-def test_what_cannot_be_carried_out_is_a_usage_error(arguments, variables, why, notebook, monkeypatch, capsys):
-    notebook("# 1 One")
+    (["--in-place", "--profile", "quick"], {}, "got quick, train, section all"),
+    (["--in-place", "--section", "1"], {}, "got full, train, section 1"),
+    (["--in-place", "--replay"], {}, "got full, replay, section all")])
+def test_what_cannot_be_carried_out_is_a_usage_error(arguments, variables, why, notebook, monkeypatch, capsys, tmp_path):
+    notebook("# 1 One", "# No number", "## 2.1. Two")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as ended:
         main(arguments)
-    assert ended.value.code == 2
+    assert ended.value.code == 2 and not list(tmp_path.glob("runs/*"))
     assert why in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_failing_cell_is_shown_and_the_copy_holds_only_what_ran(notebook, monkeypatch, capsys, tmp_path):
-    (tmp_path / "startup.py").write_text("print('start-up')\nimport numpy; numpy.seterr(all='raise')")
+    (tmp_path / "startup.py").write_text("print('start-up')")
     monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "startup.py"))
+    save_json(tmp_path / "kernels" / "python3" / "kernel.json",
+              {"argv": ["another python"], "display_name": "Python 3", "language": "python"})
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     notebook("import os, sys; print(sys.executable, os.environ['SMAI_PROFILE'])", "# 7 Broken", "1 / 0", "print(2)")
     monkeypatch.setenv("SMAI_PROFILE", " quick ")
     assert main([]) == 1
@@ -166,7 +164,7 @@ def processes_marked(mark):
 def test_a_signal_keeps_what_ran_and_resume_goes_on_from_there(number, notebook, monkeypatch, tmp_path):
     monkeypatch.setenv("SMAI_TINY_PAUSE", "0.05")
     monkeypatch.setenv("MARK", tmp_path.as_posix())
-    notebook("print('before')", "# 5 Sweep", SWEEP, "print('after')")
+    notebook(SET_UP, "# 5 Sweep", SWEEP, "print('after')")
     process = start("--profile", "quick")
     while not list(runs_root().glob("*/*-tiny-2")):  # of four on two cores: one run has ended, others are in work
         time.sleep(0.05)
@@ -181,6 +179,7 @@ def test_a_signal_keeps_what_ran_and_resume_goes_on_from_there(number, notebook,
     finished = {path.parent for path in execution.glob("*/metrics.json") if "completed" in path.read_text()}
     assert finished and all(RunFolder(p).status in ("completed", "interrupted") for p in execution.glob("*-tiny-*"))
 
+    seconds = load_json(execution / "results.json")["notebook.seconds_by_section"]["5"]
     if number != signal.SIGINT:  # once is enough
         return
     monkeypatch.setenv("SMAI_TINY_PAUSE", "0")
@@ -188,6 +187,7 @@ def test_a_signal_keeps_what_ran_and_resume_goes_on_from_there(number, notebook,
     assert only_execution() == execution and "[0, 1, 4, 9]" in text_of(execution / "assignment3.ipynb")
     completed = {path.parent for path in execution.glob("*/metrics.json") if "completed" in path.read_text()}
     assert finished < completed and len(completed) == 4
+    assert load_json(execution / "results.json")["notebook.seconds_by_section"]["5"] > seconds > 0
 
 
 def test_resume_takes_the_newest_unfinished_execution_of_the_profile(tmp_path):
@@ -200,9 +200,20 @@ def test_resume_takes_the_newest_unfinished_execution_of_the_profile(tmp_path):
 
 
 def test_the_file_itself_can_be_started_from_anywhere(tmp_path):
-    done = subprocess.run([sys.executable, str(ROOT / "smai_nn" / "__main__.py"), "--list"], cwd=tmp_path, text=True,
+    done = subprocess.run([sys.executable, str(ROOT / "smai_nn" / "__main__.py"), "--help"], cwd=tmp_path, text=True,
                           capture_output=True)
-    assert done.returncode == 0 and "1.1 " in done.stdout
+    assert done.returncode == 0 and "--resume" in done.stdout
+
+
+FIRST_CELL = next(cell.source for cell in nbformat.read(ROOT / "assignment3.ipynb", as_version=4).cells
+                  if cell.cell_type == "code")
+
+
+@pytest.mark.skipif("sys.path" not in FIRST_CELL, reason="the committed notebook expects the package beside it")
+def test_the_set_up_cell_finds_the_package_above_it_or_says_that_it_needs_it(tmp_path):
+    for place, status, said in ((ROOT / "data", 0, ""), (tmp_path, 1, "needs the folder smai_nn beside it")):
+        done = subprocess.run([sys.executable, "-c", FIRST_CELL], cwd=place, text=True, capture_output=True)
+        assert done.returncode == status and said in done.stderr
 
 
 def test_pytest_finds_the_package_from_anywhere(tmp_path):  # -P: as `pytest` does, without the folder it is called in

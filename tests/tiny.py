@@ -94,12 +94,10 @@ def train(seed):
     return model.parameters.copy()
 
 
-def blas_threads(_):
-    return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
-
-
-def overflow(_):
-    return float(np.float32(1e38) * np.float32(1e38))
+def conditions(_):
+    """Return how many threads BLAS has, and what an overflow gives."""
+    threads = max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+    return threads, float(np.float32(1e38) * np.float32(1e38))
 
 
 def fail_at_three(number):
