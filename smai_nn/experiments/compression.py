@@ -167,9 +167,7 @@ def class_rows(result):
 
 def digit_facts(results, trials):
     """Return the section's facts; `results` are the autoencoders', one a bottleneck, the widest first."""
-    by_difficulty = results[0].classes[np.argsort(results[0].class_mse[AUTOENCODER])]
-    facts = {"mnist.literature.test_mse": LITERATURE_MSE, "mnist.mean_digit.test_mse": results[0].test_mse[MEAN_DIGIT],
-             "mnist.easiest_digit": int(by_difficulty[0]), "mnist.hardest_digit": int(by_difficulty[-1])}
+    facts = {"mnist.literature.test_mse": LITERATURE_MSE, "mnist.mean_digit.test_mse": results[0].test_mse[MEAN_DIGIT]}
     for r in results:
         kept, mse, pca_mse = r.setting.bottleneck, r.test_mse[AUTOENCODER], r.test_mse[PCA]
         facts |= {f"mnist.bottleneck{kept}.test_mse": mse, f"mnist.bottleneck{kept}.gap": mse / r.train_mse - 1,
