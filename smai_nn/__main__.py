@@ -76,7 +76,7 @@ def sections_of(notebook):
 
 
 def select(notebook, section):
-    """Return a copy of the notebook with its set-up cells and the cells of `section` and what is below it alone.
+    """Return the notebook with its set-up cells and the cells of `section` and what is below it alone.
 
     Set-up cells have the tag "setup"; where no cell has it, they are the code cells before the first section.
     """
@@ -86,10 +86,9 @@ def select(notebook, section):
     is_setup = ["setup" in cell.metadata.get("tags", []) for cell in notebook.cells]
     if not any(is_setup):
         is_setup = [not own and cell.cell_type == "code" for cell, own in zip(notebook.cells, cell_sections)]
-    chosen = nbformat.from_dict(dict(notebook))
-    chosen.cells = [cell for cell, own, setup in zip(notebook.cells, cell_sections, is_setup)
-                    if setup or f"{own}.".startswith(f"{section}.")]
-    return chosen
+    notebook.cells = [cell for cell, own, setup in zip(notebook.cells, cell_sections, is_setup)
+                      if setup or f"{own}.".startswith(f"{section}.")]
+    return notebook
 
 
 def execute(notebook, destination, environment):

@@ -39,16 +39,11 @@ def submission():
 
 
 def begin_execution():
-    """Forget earlier runs; look which there are, if they are to be taken: of two alike the finished one, the newer one.
-
-    Raises MissingRunError for a replay without a committed folder.
-    """
+    """Forget earlier runs; look which there are, if they are to be taken: of two alike the finished one, the newer one."""
     _folders.clear()
     if run_mode() == "train":
         return
     root = submission() if run_mode() == "replay" else runs_root()
-    if run_mode() == "replay" and not root.is_dir():
-        raise MissingRunError(f"{root}: expected the committed run folders, found nothing; run without SMAI_RUN=replay")
     folders = [RunFolder(path.parent) for path in root.glob("*/settings.json")]
     for folder in sorted(folders, key=lambda folder: (folder.status in FINISHED, folder.path.name)):
         try:
@@ -99,8 +94,8 @@ def run_study(study, settings, description=None):
     source = study.find_data() if study.find_data else None
     about = {"experiment": study.name, "version": study.version, "data": source and source.record()}
     with RunFolder.recording(study.name, about | {"setting": plain}) as folder:
-        run_sweep(study.run, settings[len(results):], description=description or study.name,
-                  keep=functools.partial(_save_rows, folder, results))
+        keep = functools.partial(_save_rows, folder, results)
+        run_sweep(study.run, settings[len(results):], description=description or study.name, keep=keep)
         rows = [setting | row for setting, row in zip(plain, load_json(folder.path / "rows.json"))]
         logged = wandb_log.log_run(folder.path, about, rows, {"runs": len(rows)})
         folder.set_status("completed", runs=len(rows), wandb=logged)
@@ -158,8 +153,7 @@ def _take(experiment, text, read, *settings, unfinished=False):
         except DAMAGE as error:
             problem = f"{folder.path.name}: damaged, {type(error).__name__}: {error}"
     if run_mode() == "replay":
-        raise MissingRunError(f"{problem}. A replay needs every run whole in {submission().name}/; without "
-                              "SMAI_RUN=replay all are trained")
+        raise MissingRunError(f"{problem}. A replay needs every run whole in {submission()}; without it, all are trained")
     if folder is not None:
         print(f"{problem}; run anew")
     return None

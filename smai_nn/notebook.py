@@ -53,11 +53,10 @@ def start():
     threadpool_limits(limits=1)
     np.seterr(**NUMPY_DEFAULT)
     if run_mode() == "replay":
-        banner(f"Loaded, not trained: all results are read from {_relative(submission())}/, and times are those recorded "
-               "there.")
+        banner(f"Loaded, not trained: results and times are those recorded in {_relative(submission())}/.")
     if username() == DEFAULT_USERNAME:
-        banner(f"The figures carry the placeholder {DEFAULT_USERNAME}. Without your own email username they score 0: set "
-               "SMAI_USERNAME and run the notebook again.")
+        banner(f"The figures carry the placeholder {DEFAULT_USERNAME}. Without your own email username they score 0: "
+               "set SMAI_USERNAME and run the notebook again.")
     rows = [("username on all figures", username()), ("profile", profile.note), *sources,
             ("run folders", f"{_relative(runs_root())}/"), ("W&B mode", mode_asked_for()),
             ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"),

@@ -183,19 +183,17 @@ class RunFolder:
     def finish(self, history, figures, *, model=None, status="completed"):
         """Write history, final parameters (of `model`, if given), W&B's record, and last the figures with the status.
 
-        After an interrupted training all is kept, with the status "interrupted", and KeyboardInterrupt raised again.
+        After an interrupted training, raises KeyboardInterrupt again, without a record for W&B.
         """
         self.save_arrays("history", **{name: values.astype(np.float32) for name, values in history.series().items()})
         if model is not None:
             model.save_to(self.path / "parameters.npz")
         figures = {**history.summary(), **figures}
-        interrupted = history.stop_reason == "interrupted"
-        if interrupted:  # at once: W&B may take longer than it is given
+        if history.stop_reason == "interrupted":  # without W&B, which may take longer than there is time
             self.set_status("interrupted", **figures)
-        logged = wandb_log.log_run(self.path, self.settings(), _wandb_rows(history), figures)
-        self.set_status("interrupted" if interrupted else status, **figures, wandb=logged)
-        if interrupted:
             raise KeyboardInterrupt
+        logged = wandb_log.log_run(self.path, self.settings(), _wandb_rows(history), figures)
+        self.set_status(status, **figures, wandb=logged)
 
     def settings(self):
         """Return what was asked for, a dict."""

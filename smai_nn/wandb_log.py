@@ -38,9 +38,8 @@ def log_run(folder, config, rows, summary):
         return "disabled"
     for mode in dict.fromkeys([mode_asked_for(), "offline"]):
         try:
-            with patch.dict(os.environ, _environment(mode), clear=True), tempfile.TemporaryDirectory(
-                    ignore_cleanup_errors=True) as scratch:
-                _record(folder, config, rows, summary, mode, scratch)
+            with patch.dict(os.environ, _environment(mode), clear=True):
+                _record(folder, config, rows, summary, mode)
             return mode
         except Exception as error:  # W&B's errors are of many kinds, and none is worth a training run
             problem = f"{type(error).__name__}: {error}"
@@ -49,8 +48,8 @@ def log_run(folder, config, rows, summary):
     return "failed"
 
 
-def _record(folder, config, rows, summary, mode, scratch):
-    """Write one run by way of the folder `scratch`: W&B's long paths, logs and caches stay out of the run folder."""
+def _record(folder, config, rows, summary, mode):
+    """Write one run by way of another folder: W&B's long paths, logs and caches stay out of the run folder."""
     import wandb  # here, not above: it takes a second, and no result depends on it
 
     logging.getLogger("wandb").setLevel(logging.ERROR)
@@ -60,18 +59,19 @@ def _record(folder, config, rows, summary, mode, scratch):
     settings = wandb.Settings(console="off", disable_git=True, disable_code=True, disable_job_creation=True,
                               x_disable_stats=True, x_disable_meta=True, x_disable_machine_info=True,
                               x_save_requirements=False, init_timeout=INIT_TIMEOUT)
-    run = wandb.init(project=PROJECT, name=folder.name, id=uuid.uuid4().hex[:8], dir=scratch, config=config,
-                     mode=mode, reinit="create_new", settings=settings)
-    for row in rows:
-        run.log({name: value for name, value in row.items() if value is not None and value == value})
-    run.summary.update({name: value for name, value in summary.items() if value is not None})
-    run.finish()
-    for record in Path(scratch).rglob("run-*.wandb"):
-        shutil.move(record, folder / record.name)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        run = wandb.init(project=PROJECT, name=folder.name, id=uuid.uuid4().hex[:8], dir=scratch, config=config,
+                         mode=mode, reinit="create_new", settings=settings)
+        for row in rows:
+            run.log({name: value for name, value in row.items() if value is not None and value == value})
+        run.summary.update({name: value for name, value in summary.items() if value is not None})
+        run.finish()
+        for record in Path(scratch).rglob("run-*.wandb"):
+            shutil.move(record, folder / record.name)
 
 
 def _environment(mode):
-    """Return this process's variables without W&B's, but those that say where to go online; its caches go to a folder of its own."""
+    """Return the environment without W&B's variables, but those for going online, and with a folder for its caches."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     variables |= {f"WANDB_{kind}_DIR": _caches().name for kind in ("CACHE", "CONFIG", "DATA", "ARTIFACT")}
     if mode == "online":

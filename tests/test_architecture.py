@@ -42,7 +42,7 @@ ARROWS = {  # room -> the rooms that it may import from, besides itself
 LIBRARIES = {  # library -> the rooms that may use it
     "matplotlib": "plots", "PIL": "datasets plots", "wandb": "wandb_log", "joblib": "runs",
     "threadpoolctl": "runs notebook", "IPython": "notebook", "nbformat": "__main__", "nbclient": "__main__",
-    "jupyter_client": "__main__", "sklearn": "datasets baselines experiments plots", "scipy": "metrics experiments",
+    "sklearn": "datasets baselines experiments plots", "scipy": "metrics experiments",
     "torch": "", "pickle": ""}
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "IPython": "ipython"}  # where the name is another one
 NOT_IMPORTED = {"ipykernel", "pytest-xdist"}  # which the runner starts, and pytest loads

@@ -91,11 +91,8 @@ def test_a_failing_run_says_which_settings_it_had(workers):
 def test_results_come_in_the_order_of_the_settings_with_one_progress_bar(capsys):
     assert run_sweep(tiny.fail_at_three, [5, 1, 4], workers=2, description="tries") == [5, 1, 4]
     assert "tries: 100%" in capsys.readouterr().out
-
-
-def test_no_settings_are_refused():
-    with pytest.raises(ValueError, match="at least one setting"):
-        run_sweep(tiny.fail_at_three, [])
+    with pytest.raises(ValueError, match="tries: expected at least one setting"):
+        run_sweep(tiny.fail_at_three, [], description="tries")
 
 
 def test_workers_that_keep_data_sets_lose_nothing_and_raise_no_warning():
@@ -263,17 +260,13 @@ def test_replay_stops_at_a_folder_that_does_not_fit_and_names_it(experiment, set
         run_experiment(experiment, setting)
 
 
-def test_replay_without_committed_folders_says_so(monkeypatch):
-    monkeypatch.setenv("SMAI_RUN", "replay")
-    monkeypatch.setenv("SMAI_SUBMISSION", "nowhere")
-    with pytest.raises(MissingRunError, match="nowhere: expected the committed run folders, found nothing"):
-        begin_execution()
-
-
-def test_run_mode_is_one_of_three(monkeypatch):
+def test_run_mode_is_one_of_three_and_a_replay_without_committed_folders_says_so(monkeypatch, tmp_path):
     assert run_mode() == "train"
+    monkeypatch.setenv("SMAI_SUBMISSION", str(tmp_path / "nowhere"))
     monkeypatch.setenv("SMAI_RUN", " replay ")
-    assert run_mode() == "replay"
+    begin_execution()
+    with pytest.raises(MissingRunError, match=r"the nearest is None\. A replay needs every run whole in \S+nowhere;"):
+        run_experiment(TINY, SETTINGS[0])
     monkeypatch.setenv("SMAI_RUN", "again")
     with pytest.raises(ValueError, match="SMAI_RUN: expected one of 'train', 'resume', 'replay', got 'again'"):
         run_mode()
@@ -304,6 +297,6 @@ def test_an_unfinished_study_goes_on_after_its_last_row(monkeypatch):
 def test_a_study_writes_its_rows_while_it_runs(monkeypatch):
     monkeypatch.setattr(runs, "SAVE_SECONDS", 0)
     seen, save = [], execution._save_rows
-    monkeypatch.setattr(execution, "_save_rows", lambda folder, *parts: seen.append(len(parts[1])) or save(folder, *parts))
+    monkeypatch.setattr(execution, "_save_rows", lambda *parts: seen.append(len(parts[-1])) or save(*parts))
     run_study(TINY_STUDY, SETTINGS)
     assert seen == [1, 2, 3, 3]

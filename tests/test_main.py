@@ -97,13 +97,13 @@ def test_a_section_keeps_set_up_and_what_is_below_it():
     (["--in-place", "--profile", "quick"], {}, "got quick, train, section all"),
     (["--in-place", "--section", "1"], {}, "got full, train, section 1"),
     (["--in-place", "--replay"], {}, "got full, replay, section all")])
-def test_what_cannot_be_carried_out_is_a_usage_error(arguments, variables, why, notebook, monkeypatch, capsys, tmp_path):
+def test_what_cannot_be_carried_out_is_a_usage_error(arguments, variables, why, notebook, monkeypatch, capsys):
     notebook("# 1 One", "# No number", "## 2.1. Two")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as ended:
         main(arguments)
-    assert ended.value.code == 2 and not list(tmp_path.glob("runs/*"))
+    assert ended.value.code == 2
     assert why in " ".join(capsys.readouterr().err.split())
 
 

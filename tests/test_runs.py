@@ -69,8 +69,8 @@ def test_a_folder_holds_everything_that_the_run_was():
         assert folder.status == "running" and running_folders(runs_root())[0].path == folder.path
         folder.save_arrays("map", truth=np.eye(2, dtype=np.uint8))
         folder.finish(history, {"map_loss": np.float32(0.5), "worst": float("inf")}, model=model)
-    assert {path.name for path in folder.path.iterdir()} == {"settings.json", "history.npz", "parameters.npz", "map.npz",
-                                                             "metrics.json"}
+    assert {path.name for path in folder.path.iterdir()} == {
+        "settings.json", "history.npz", "parameters.npz", "map.npz", "metrics.json"}
     for path in folder.path.glob("*.json"):
         assert json.loads(path.read_text(), parse_constant=pytest.fail) and str(ROOT) not in path.read_text()
     assert folder.settings()["setting"] == {"widths": [2, 1]}
@@ -87,7 +87,8 @@ def test_a_folder_holds_everything_that_the_run_was():
 
 
 @pytest.mark.parametrize("before, error, after", [
-    ("running", KeyboardInterrupt(), {"status": "interrupted"}), ("completed", KeyboardInterrupt(), {"status": "completed"}),
+    ("running", KeyboardInterrupt(), {"status": "interrupted"}),
+    ("completed", KeyboardInterrupt(), {"status": "completed"}),
     ("running", ZeroDivisionError("by 0"), {"status": "failed", "error": "ZeroDivisionError: by 0"})])
 def test_a_run_that_ends_in_an_error_is_marked(before, error, after):
     with pytest.raises(type(error)), RunFolder.recording("bad", {}) as folder:
@@ -141,7 +142,7 @@ def test_the_record_depends_on_nothing_in_the_environment(tmp_path):
 
 def test_online_without_a_network_the_process_goes_offline_for_good_and_keeps_the_record(monkeypatch):
     tried, record = [], wandb_log._record
-    monkeypatch.setattr(wandb_log, "_record", lambda *about: tried.append(about[4]) or record(*about))
+    monkeypatch.setattr(wandb_log, "_record", lambda *about: tried.append(about[-1]) or record(*about))
     monkeypatch.setattr(wandb_log, "INIT_TIMEOUT", 1)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound, but nobody listens
