@@ -5,15 +5,14 @@ it; or, for runs that only compare settings, a row of a study.
 """
 
 import dataclasses
-import re
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
-from smai_nn.activations import ACTIVATIONS, Identity
+from smai_nn.activations import Identity, ReLU
 from smai_nn.checks import require_choice
 from smai_nn.datasets import sources
-from smai_nn.features import Modular_Dataloader, get_fourier, get_polynomial, method_label, pixel_coordinates
+from smai_nn.features import Modular_Dataloader, get_fourier, get_polynomial, get_raw, method_label, pixel_coordinates
 from smai_nn.metrics import psnr, spectrum
 from smai_nn.model import build_network
 from smai_nn.optim import OPTIMIZERS
@@ -27,7 +26,6 @@ SCREENED_MAPPINGS = (("Raw", 5), ("Polynomial", 15), ("Fourier", 15))  # one of 
 BLUR_MAPPINGS = {"BASE": ("Raw", 5), "FOURIER": ("Fourier", 5)}
 # For all of section 2.5: the recipe of 2.4, and a smaller network, since there are many pictures.
 BLUR_RECIPE = {"optimizer": "adam", "learning_rate": 0.003, "batch_size": 128, "hidden": (64, 64, 64)}
-FIRST_CAP = 100  # epochs with which section 2.5 may start; what has met no stop by then goes on
 MARGIN = 0.5  # dB by which two short runs must differ to count as different
 
 # Ways to scale the coordinates for section 2.3: (first value, last value, whether the last pixel has it).
@@ -51,8 +49,7 @@ class ReconstructionSetting:
     method: str = "Raw"  # "Raw", "Polynomial" or "Fourier"
     size_of_mapping: int = 5  # order of the polynomial, or number of frequencies
     scaling: str = "standard"  # the loader's own, "pixel numbers", or one of SCALINGS
-    hidden: tuple = (64, 128, 128)  # widths of the hidden layers
-    activation: str = "relu"  # of all hidden layers; the output is the identity
+    hidden: tuple = (64, 128, 128)  # widths of the hidden layers, all ReLU; the output is the identity
     optimizer: str = "adam"
     learning_rate: float = 0.003
     learning_rate_schedule: str = "cosine"
@@ -64,36 +61,23 @@ class ReconstructionSetting:
     keep_pictures: bool = False  # of every epoch in a run folder; of a study's run, the last one
 
     def __post_init__(self):
-        require_choice(self.activation, "activation", tuple(ACTIVATIONS))
         require_choice(self.optimizer, "optimizer", tuple(OPTIMIZERS))
         require_choice(self.scaling, "scaling", ("standard", "pixel numbers", *SCALINGS))
         self.train_config()  # checks the rest
 
-    @property
-    def label(self):
-        """The mapping with its size, such as "Fourier 25"."""
-        return method_label(self.method, self.size_of_mapping, self.size_of_mapping)
-
-    @property
-    def key(self):
-        """The label as it stands in the names of facts, such as "fourier25"."""
-        return self.label.lower().replace(" ", "")
-
-    @property
-    def picture(self):
-        """The image's name without folder and ending, also of a Windows path."""
-        return PureWindowsPath(self.image).stem
+    label = property(lambda self: method_label(self.method, self.size_of_mapping, self.size_of_mapping),
+                     doc='The mapping with its size, such as "Fourier 25".')
+    key = property(lambda self: self.label.lower().replace(" ", ""),
+                   doc='The label as it stands in the names of facts, such as "fourier25".')
+    picture = property(lambda self: PureWindowsPath(self.image).stem,
+                       doc="The image's name without folder and ending, also of a Windows path.")
+    level = property(lambda self: int(self.picture.removeprefix("blur_")),
+                     doc='The blur, the number in a name such as "blur_3.jpg".')
 
     @property
     def recipe(self):
         """Optimizer, rate, batch size and schedule, such as "adam, rate 0.003, batch 128, cosine"."""
         return f"{self.optimizer}, rate {self.learning_rate:g}, batch {self.batch_size}, {self.learning_rate_schedule}"
-
-    @property
-    def level(self):
-        """The blur, the number in a name such as "blur_3.jpg"; None for another name."""
-        found = re.fullmatch(r"blur_(\d+)", self.picture)
-        return int(found[1]) if found else None
 
     def loader(self):
         """Return the Modular_Dataloader of this run, with the features that `scaling` asks for."""
@@ -116,8 +100,7 @@ class ReconstructionResult:
     setting: ReconstructionSetting
     in_width: int  # columns of gamma(v)
     parameter_count: int
-    mse: float | None  # None if the training diverged
-    failure: str | None  # what the trainer said then
+    mse: float
     history: History
     image: np.ndarray  # the reconstruction, uint8
     target_energy: np.ndarray  # of the target without its mean, by frequency (see metrics.spectrum)
@@ -125,39 +108,23 @@ class ReconstructionResult:
     picture_mse: np.ndarray  # after every epoch, if the pictures were kept
     folder: Path
 
-    @property
-    def psnr(self):
-        """Peak signal-to-noise ratio of the reconstruction, dB; None if the training diverged."""
-        return None if self.mse is None else psnr(self.mse)
+    psnr = property(lambda self: psnr(self.mse), doc="Peak signal-to-noise ratio of the reconstruction, dB.")
+    epoch_seconds = property(lambda self: float(np.mean(self.history.epoch_seconds)),
+                             doc="Mean training seconds of an epoch, without what is kept of it.")
+    variance = property(lambda self: float(self.target_energy.sum()),
+                        doc="Mean square of the target without its mean: the loss of the best flat picture.")
 
-    @property
-    def epoch_seconds(self):
-        """Mean training seconds of an epoch, without what is kept of it."""
-        return float(np.mean(self.history.epoch_seconds))
-
-    @property
-    def converged(self):
-        """Whether early stopping, and not the cap on epochs, ended the run."""
-        return self.history.stop_reason == "early_stopping"
-
-    @property
-    def variance(self):
-        """Mean square of the target without its mean: the loss of the best flat picture."""
-        return float(self.target_energy.sum())
-
-    def explained(self, above, up_to=np.inf):
-        """Return the share of the target's energy that is explained at frequencies above < f <= up_to, cycles.
+    def explained(self, first, after=None):
+        """Return the share of the target's energy that is explained at frequencies first <= f < after, cycles.
 
         1 is all; 0 is what a blank picture explains; less than 0 is worse. None where the target has no energy.
         """
-        frequencies = np.arange(len(self.target_energy))
-        band = (frequencies > above) & (frequencies <= up_to)
-        energy = self.target_energy[band].sum()
-        return float(1 - self.error_energy[band].sum() / energy) if energy else None
+        energy = self.target_energy[first:after].sum()
+        return float(1 - self.error_energy[first:after].sum() / energy) if energy else None
 
     def pictures(self):
         """Return the pictures of all epochs, uint8 (epochs, height, width[, 3]), from the folder's frames.npz."""
-        return np.cumsum(RunFolder(self.folder).arrays("frames")["changes"], axis=0, dtype=np.uint8)
+        return RunFolder(self.folder).arrays("frames")["pictures"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,7 +133,7 @@ class ComparedResult:
 
     setting: ReconstructionSetting
     psnr: float | None  # dB; None if the training diverged
-    failure: str | None
+    failure: str | None  # what the trainer said then
     image: np.ndarray  # the reconstruction, uint8, flat; empty if it was not to be kept
 
 
@@ -184,82 +151,76 @@ class KeepPictures(Callback):
 
 
 def train(setting, loader, callbacks=(), progress=False):
-    """Train one network; return (model, history, failure), the last being what the trainer said if it diverged."""
+    """Train one network on a loader's pixels; return (model, history). Raises ValueError if the training diverges."""
     initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
-    model = build_network((loader.feature_width, *setting.hidden, loader.channels), ACTIVATIONS[setting.activation],
-                          Identity, loss="mse", optimizer=OPTIMIZERS[setting.optimizer](setting.learning_rate),
-                          rng=initial_rng)
+    model = build_network((loader.feature_width, *setting.hidden, loader.channels), ReLU, Identity, loss="mse",
+                          optimizer=OPTIMIZERS[setting.optimizer](setting.learning_rate), rng=initial_rng)
     trainer = Trainer(model, setting.train_config(progress), rng=shuffle_rng, callbacks=callbacks)
-    try:
-        trainer.fit(loader.features, loader.targets)
-    except ValueError as error:  # features or a loss that are not finite: an outcome, since unscaled powers overflow
-        return model, trainer.history or History(len(loader.targets), setting.batch_size), str(error)
-    return model, trainer.history, None
+    return model, trainer.fit(loader)
 
 
 def run_reconstruction(setting, progress=False):
-    """Train one network; return the path of its run folder, whose status is "diverged" if the loss was not finite."""
+    """Train one network; return the path of its run folder."""
     loader = setting.loader()
     keeper = KeepPictures(loader)
     asked = RECONSTRUCTION.described(setting, loader.source) | {"notes": loader.notes}
     with RunFolder.recording(f"{setting.picture}-{setting.key}-s{setting.seed}", asked) as folder:
-        model, history, failure = train(setting, loader, [keeper] if setting.keep_pictures else [], progress)
-        figures = {"in_width": loader.feature_width, "parameter_count": model.parameter_count, "mse": None,
-                   "psnr": None, "failure": failure}
-        if failure:
-            folder.finish(history, figures, status="diverged")
-            return folder.path
+        model, history = train(setting, loader, [keeper] if setting.keep_pictures else [], progress)
         prediction = model.predict(loader.features)
         target = loader.targets.reshape(loader.image_shape)
-        folder.save_arrays("reconstruction", changes=_changes(loader.as_image(prediction)),
-                           picture_mse=np.array(keeper.mse),
+        folder.save_arrays("reconstruction", changes=np.diff(loader.as_image(prediction), axis=0, prepend=np.uint8(0)),
                            target_energy=spectrum(target - target.mean(axis=(0, 1)))[1],
-                           error_energy=spectrum(prediction.reshape(target.shape) - target)[1])
-        if keeper.pictures:  # as changes from one epoch to the next
-            folder.save_arrays("frames", changes=np.diff(np.stack(keeper.pictures), axis=0, prepend=np.uint8(0)))
-        mse = _mse(prediction, loader.targets)
-        folder.finish(history, figures | {"mse": mse, "psnr": psnr(mse)}, model=model)
+                           error_energy=spectrum(prediction.reshape(target.shape) - target)[1],
+                           picture_mse=np.array(keeper.mse))  # `changes` from row to row: they compress better
+        if keeper.pictures:
+            folder.save_arrays("frames", pictures=np.stack(keeper.pictures))
+        folder.finish(history, {"in_width": loader.feature_width, "parameter_count": model.parameter_count,
+                                "mse": _mse(prediction, loader.targets)}, model=model)
     return folder.path
 
 
 def read_reconstruction(folder):
     """Return the ReconstructionResult of a finished run's folder."""
     folder = RunFolder(folder)
-    metrics = folder.metrics()
-    arrays = dict.fromkeys(("image", "target_energy", "error_energy", "picture_mse"), np.zeros(0))
-    if metrics["failure"] is None:
-        arrays = folder.arrays("reconstruction")
-        arrays["image"] = arrays.pop("changes").cumsum(axis=0, dtype=np.uint8).cumsum(axis=1, dtype=np.uint8)
+    metrics, arrays = folder.metrics(), folder.arrays("reconstruction")
+    image = np.cumsum(arrays.pop("changes"), axis=0, dtype=np.uint8)
     return ReconstructionResult(
         restore_setting(ReconstructionSetting, folder.settings()["setting"]), metrics["in_width"],
-        metrics["parameter_count"], metrics["mse"], metrics["failure"],
-        History.restore(folder.arrays("history"), metrics), **arrays, folder=folder.path)
+        metrics["parameter_count"], metrics["mse"], History.restore(folder.arrays("history"), metrics), image, **arrays,
+        folder=folder.path)
 
 
 def run_compared(setting):
     """Train one network; return a ComparedResult, without a folder of its own."""
-    loader = setting.loader()
-    model, _, failure = train(setting, loader)
-    if failure:
-        return ComparedResult(setting, None, failure, np.zeros(0, np.uint8))
+    loader, nothing = setting.loader(), np.zeros(0, np.uint8)
+    try:
+        model, _ = train(setting, loader)
+    except ValueError as error:  # features or a loss that are not finite: an outcome, since unscaled powers overflow
+        return ComparedResult(setting, None, str(error), nothing)
     prediction = model.predict(loader.features)
-    kept = loader.as_image(prediction).ravel() if setting.keep_pictures else np.zeros(0, np.uint8)
-    return ComparedResult(setting, psnr(_mse(prediction, loader.targets)), None, kept)
+    image = loader.as_image(prediction).ravel() if setting.keep_pictures else nothing
+    return ComparedResult(setting, psnr(_mse(prediction, loader.targets)), None, image)
 
 
-def picture_source(setting):
-    """Return the DataSource of a setting's picture."""
+def _mse(prediction, targets):
+    return float(np.mean(np.square(prediction - targets), dtype=float))
+
+
+def find_picture(setting=ReconstructionSetting()):
+    """Return the DataSource of a setting's picture; a study's is the cat."""
     return sources.describe(setting.image) if Path(setting.image).is_file() else sources.find_file(setting.image)
 
 
-def cat_source():
-    """Return the DataSource of the studies' picture."""
-    return sources.find_file("cat.jpg")
+RECONSTRUCTION = Experiment("reconstruction", 2, run_reconstruction, read_reconstruction, find_picture)
+SCALING = Study("scaling", 2, run_compared, ComparedResult, find_picture)
+SCREENING = Study("screening", 2, run_compared, ComparedResult, find_picture)
 
 
-RECONSTRUCTION = Experiment("reconstruction", 1, run_reconstruction, read_reconstruction, picture_source)
-SCALING = Study("scaling", 1, run_compared, ComparedResult, cat_source)
-SCREENING = Study("screening", 1, run_compared, ComparedResult, cat_source)
+def expand(coords, method, size):
+    """Return the columns of a mapping (of this order or number of frequencies) at coordinates (n, 2), not rescaled."""
+    if method == "Raw":
+        return get_raw(coords)
+    return get_polynomial(coords, size) if method == "Polynomial" else get_fourier(coords, size)
 
 
 def unusual_features(setting):
@@ -268,12 +229,8 @@ def unusual_features(setting):
     if setting.scaling != "pixel numbers":
         first, last, closed = SCALINGS[setting.scaling]
         coords = first + (last - first) * coords / (setting.size - closed)
-    if setting.method == "Polynomial":
-        coords = get_polynomial(coords, setting.size_of_mapping)
-    elif setting.method == "Fourier":
-        coords = get_fourier(coords, setting.size_of_mapping)
     with np.errstate(over="ignore"):  # which is what the comparison is about
-        return coords.astype(np.float32)
+        return expand(coords, setting.method, setting.size_of_mapping).astype(np.float32)
 
 
 def with_mapping(base, method, size_of_mapping, **changes):
@@ -321,20 +278,11 @@ def choose(results):
     A row is (setting, PSNRs of SCREENED_MAPPINGS, their mean); a run that diverged counts as minus infinity. Of all
     candidates within MARGIN of the best mean, the one with the smallest learning rate is chosen (the better of two).
     """
-    count = len(SCREENED_MAPPINGS)
     rows = []
-    for start in range(0, len(results), count):
-        values = [-np.inf if r.psnr is None else r.psnr for r in results[start:start + count]]
-        rows.append((results[start].setting, values, float(np.mean(values))))
+    for start in range(0, len(results), len(SCREENED_MAPPINGS)):
+        runs = results[start:start + len(SCREENED_MAPPINGS)]
+        values = [-np.inf if run.psnr is None else run.psnr for run in runs]
+        rows.append((runs[0].setting, values, float(np.mean(values))))
     rows.sort(key=lambda row: -row[2])
     close = [row for row in rows if row[2] >= rows[0][2] - MARGIN]
     return rows, min(close, key=lambda row: row[0].learning_rate)[0]
-
-
-def _changes(picture):
-    """Return what changes from row to row and column to column, modulo 256: small numbers, which compress well."""
-    return np.diff(np.diff(picture, axis=0, prepend=np.uint8(0)), axis=1, prepend=np.uint8(0))
-
-
-def _mse(prediction, targets):
-    return float(np.mean(np.square(prediction - targets), dtype=float))

@@ -1,22 +1,12 @@
-"""Pictures: two at a time, as a mosaic of tiles on one pair of axes, and the mappings' columns."""
+"""Pictures and maps as a mosaic of tiles on one pair of axes."""
 
 import numpy as np
 from matplotlib.colors import LogNorm
 
-from smai_nn.plots.maps import COLUMN, ROW
 from smai_nn.plots.style import METHOD_COLOURS, colour_bar, describe, new_figure
 
 TILES = ("column (px), picture beside picture", "row (px), picture below picture")  # axes of a mosaic
 LEAST_ERROR = 1 / 255  # one step of 8 bits, where the scale of errors begins
-
-
-def plot_pictures(pictures):
-    """Show a list of (title, uint8 array (height, width) or (height, width, 3)) side by side."""
-    figure, axes = new_figure(1, len(pictures), width=7.4 / max(2, len(pictures)), height=3.6)
-    for panel, (title, picture) in zip(axes[0], pictures):
-        panel.imshow(rgb(picture))
-        describe(panel, title, COLUMN, ROW)
-    return figure
 
 
 def plot_mosaic(rows, title, x=None, y=None):
@@ -42,46 +32,34 @@ def plot_blurred(targets, runs, boxes, levels):
     `runs` maps name -> ReconstructionResults, one a level; `boxes` maps name -> (top, left, side) in parts of the
     picture; each is shown at all of `levels`, from 0, the first one there is, to 1, the last.
     """
-    size, sources = len(targets[0]), [targets, *([run.image for run in own] for own in runs.values())]
-    rows, names, first = [[] for _ in sources], [], next(iter(runs.values()))
-    for name, (top, left, side) in boxes.items():
-        above, before, part = (round(share * size) for share in (top, left, side))
-        for i in (round(level * (len(targets) - 1)) for level in levels):
-            names.append(f"{name}, {first[i].setting.level}")
-            for row, pictures in zip(rows, sources):
-                row.append(("", pictures[i][above:above + part, before:before + part]))
+    chosen = [round(level * (len(targets) - 1)) for level in levels]
+    pictures = [targets, *([run.image for run in own] for own in runs.values())]
+    rows, names, first = [[] for _ in pictures], [], next(iter(runs.values()))
+    for name, box in boxes.items():
+        top, left, side = (round(share * len(targets[0])) for share in box)
+        names += [f"{name}, {first[i].setting.level}" for i in chosen]
+        for row, source in zip(rows, pictures):
+            row += [("", source[i][top:top + side, left:left + side]) for i in chosen]
     colours = [METHOD_COLOURS[own[0].setting.method] for own in runs.values()]
     return plot_mosaic(rows, "Targets, and what was learnt of them", (r"what is shown, blur $\sigma$ (px)", names),
                        ("method", ["target", *runs], ["black", *colours]))
 
 
-def plot_errors(rows, title):
-    """Show absolute errors (height, width), in [0, 1], as one mosaic with one scale; a tile is (text, errors).
-
-    The scale is logarithmic, from LEAST_ERROR to the largest error shown.
-    """
-    most = max(errors.max() for row in rows for _, errors in row)
-    rows = [[(text, np.maximum(errors, LEAST_ERROR)) for text, errors in row] for row in rows]
-    figure, panel, _ = _mosaic(rows, cmap="magma", norm=LogNorm(LEAST_ERROR, max(most, 2 * LEAST_ERROR)))
+def plot_maps(rows, title, label, **colours):
+    """Show maps (height, width) as one mosaic with one colour bar; a tile is (text, values)."""
+    figure, panel, _ = _mosaic(rows, **colours)
     describe(panel, title, *TILES)
-    colour_bar(figure, panel.images[0], panel, "absolute error, mean of the channels", shrink=0.9)
+    colour_bar(figure, panel.images[0], panel, label, shrink=0.9)
     return figure
 
 
-def absolute_error(picture, target):
-    """Return the absolute difference of two uint8 pictures, in [0, 1], mean of the channels: (height, width)."""
-    error = np.abs(np.subtract(picture, target, dtype=float)) / 255
-    return error.reshape(*target.shape[:2], -1).mean(axis=2)
-
-
-def plot_columns(panels):
-    """Show columns of the mappings as pictures: a list of six (method, formula, values (height, width) in [-1, 1])."""
-    figure, axes = new_figure(2, 3, width=3.1, height=2.9)
-    for panel, (method, formula, values) in zip(axes.flat, panels):
-        image = panel.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
-        describe(panel, f"{method}: {formula}", COLUMN, ROW)
-    colour_bar(figure, image, axes.ravel().tolist(), "value, between -1 and 1", shrink=0.8)
-    return figure
+def plot_errors(rows, title):
+    """Show absolute errors of pictures; a tile is (text, picture, target), both uint8. The scale is logarithmic."""
+    rows = [[(text, np.abs(np.subtract(rgb(picture), rgb(target), dtype=float)).mean(axis=2) / 255)
+             for text, picture, target in row] for row in rows]
+    most = max(errors.max() for row in rows for _, errors in row)
+    scale = LogNorm(LEAST_ERROR, max(most, 2 * LEAST_ERROR), clip=True)
+    return plot_maps(rows, title, "absolute error, mean of the channels", cmap="magma", norm=scale)
 
 
 def _mosaic(rows, **options):

@@ -113,7 +113,7 @@ def colour_bar(figure, picture, panels, label, shrink=1.0):
 
 def encode(figure, photographs=False):
     """Return (content, ending): the figure as bytes, "png" of COLOURS colours, or "jpg" where it holds photographs."""
-    file, picture = io.BytesIO(), Image.fromarray(np.asarray(_drawn(figure).buffer_rgba())).convert("RGB")
+    file, picture = io.BytesIO(), Image.fromarray(np.asarray(drawn(figure).buffer_rgba())).convert("RGB")
     if photographs:
         picture.save(file, "JPEG", quality=85, optimize=True)
         return file.getvalue(), "jpg"
@@ -121,7 +121,7 @@ def encode(figure, photographs=False):
     return file.getvalue(), "png"
 
 
-def _drawn(figure):
+def drawn(figure):
     """Return the canvas with the figure. When one is drawn again, only its animated artists are drawn anew."""
     changing = figure.findobj(lambda artist: artist.get_animated())
     if not (changing and isinstance(figure.canvas, FigureCanvasAgg)):
