@@ -1,26 +1,9 @@
 """Section 1.5, goal 1: the smallest network that has 91% of all pixels right.
 
-All architectures of one to four hidden layers, tanh or ReLU, with at most 40 parameters may take part. (A sigmoid is
-a tanh in other units, which the next layer makes up for; an identity adds nothing.) A network goes through four stages:
-
-1. *Start.* The line on which a unit of the first layer is zero passes through two random points of the border.
-2. *Explore.* SciPy's L-BFGS lowers the mean squared error, with this project's own gradients (see `stack`), on a
-   quarter of the pixels: every other one of every other row. The networks with the least loss go on, to all pixels.
-3. *Sharpen.* The error of a soft output is not the number of wrong pixels: a pixel at 0.6 is right and still counts
-   0.16. So the output layer is scaled until the mean |z| that goes into the sigmoid is 4, the network fitted again,
-   scaled to 8, fitted again, up to 4,096, where the error is the share of wrong pixels. It has to be gradual: a sharp
-   output has no slope, save at its border.
-4. *Vary.* The best eight get four children each: all parameters changed by about 5% at random, made softer, sharpened
-   again. The best eight of parents and children, by pixels, are the next parents.
-
-The budget is divided by rule. First look, from few parameters to many: every architecture explores a few starts, the
-best two networks of each parameter count are sharpened, until one reaches the target. Closer look, from the fewest
-again: where the best is within 5% of the target, the two best architectures of that count explore many starts; what is
-within 1.5% after sharpening is varied, if need be three times from new starts. The search ends with the first count
-that reaches the target. It takes place in one process, and depends on the map and the setting alone.
-
-Sources: L-BFGS, Liu and Nocedal 1989. Sharpening: graduated non-convexity, Blake and Zisserman 1987, "Visual
-reconstruction". More effort for fewer: successive halving, Jamieson and Talwalkar 2016.
+A network starts with lines through the border (`draw_starts`), is fitted to a quarter of the pixels, then to all with a
+sharper and sharper output, and varied at random: the methods of `Search` say how. Up to four hidden layers of tanh or
+ReLU take part. (A sigmoid is a tanh in other units, which the next layer makes up for; an identity adds nothing.)
+A search runs in one process, and depends on the map and the setting alone.
 """
 
 import collections
@@ -93,10 +76,8 @@ class Network:
     samples: int  # that passed through the network since its parent
     parent: "Network | None"  # what it was before
 
-    @property
-    def ancestry(self):
-        """The list of networks from the start to this one."""
-        return [*(self.parent.ancestry if self.parent else []), self]
+    ancestry = property(lambda self: [*(self.parent.ancestry if self.parent else []), self],
+                        doc="The list of networks from the start to this one.")
 
 
 class Search:
@@ -105,58 +86,69 @@ class Search:
     def __init__(self, dataset, setting):
         self.setting, self.rng, self.border = setting, np.random.default_rng(setting.seed), border_points(dataset)
         self.x, self.targets = np.ascontiguousarray(dataset.inputs.T), dataset.targets[:, 0]   # (2, pixels), (pixels,)
-        self.quarter = np.arange(len(dataset)).reshape(dataset.mask.shape)[::2, ::2].ravel()
+        rows = np.arange(len(dataset)).reshape(dataset.mask.shape)[::2, ::2].ravel()
+        self.quarter = np.ascontiguousarray(self.x[:, rows]), self.targets[rows]
         self.needed = math.ceil(setting.target * len(dataset) - 1e-9)
         self.best = {}  # Architecture -> the Network with the most pixels right
         self.starts = collections.Counter()  # parameter count -> starts
 
     def run(self, progress=False):
-        """Look at one parameter count after another, then closer at those that came near; stop at the target."""
+        """Look at one parameter count after another, then closer at those that came near; stop at the target.
+
+        More effort for fewer candidates, as in successive halving (Jamieson and Talwalkar 2016).
+        """
         setting, looked = self.setting, []
         shapes = architectures_up_to(setting.max_parameters, setting.max_depth, setting.activations)
         counts = [list(same) for _, same in itertools.groupby(shapes, key=lambda shape: shape.parameter_count)]
         for architectures in tqdm(counts, "first look", file=sys.stdout, disable=not progress, ncols=100):
             looked.append(architectures)
             each = max(setting.least_starts, math.ceil(setting.starts / len(architectures)))
-            self.sharpen(least_loss(self.explore(architectures, each), 2), SHARPNESSES, setting.sharpen_iterations)
+            explored = sorted(self.explore(architectures, each), key=lambda network: network.loss)
+            self.sharpen(explored[:2], SHARPNESSES, setting.sharpen_iterations)
             if self.shortfall(self.best.values()) <= 0:
                 break
         for architectures in tqdm(looked, "closer look", file=sys.stdout, disable=not progress, ncols=100):
-            near = most_correct([self.best[architecture] for architecture in architectures], 2)
+            near = most_correct([self.best[a] for a in architectures], 2)
             if 0 < self.shortfall(near) <= setting.far:
                 self.look_closer([network.architecture for network in near])
-            if self.shortfall([self.best[architecture] for architecture in architectures]) <= 0:
+            if self.shortfall([self.best[a] for a in architectures]) <= 0:
                 return
 
     def look_closer(self, architectures):
         """Explore, sharpen and vary, in as many rounds as it takes or the setting allows."""
         setting = self.setting
         for _ in range(setting.rounds):
-            explored = self.explore(architectures, setting.closer_starts)
-            found = least_loss(explored, setting.sharpened * len(architectures))
-            found = most_correct(self.sharpen(found, SHARPNESSES, setting.sharpen_iterations), setting.parents)
+            explored = sorted(self.explore(architectures, setting.closer_starts), key=lambda network: network.loss)
+            sharpened = self.sharpen(explored[:setting.sharpened * len(architectures)], SHARPNESSES,
+                                     setting.sharpen_iterations)
+            found = most_correct(sharpened, setting.parents)
             if self.shortfall(found) > setting.hopeless:
                 return
             for _ in range(setting.generations):
                 if self.shortfall(found) <= 0:
                     return
-                found = most_correct(found + self.vary(found), setting.parents)
+                parents = [parent for parent in found for _ in range(setting.children)]
+                children = self.sharpen(parents, SOFTER, setting.vary_iterations, "varied", setting.change)
+                found = most_correct(found + children, setting.parents)
 
     def explore(self, architectures, number):
-        """Draw so many networks of each architecture and fit them to a quarter of the pixels."""
-        found, x, targets = [], np.ascontiguousarray(self.x[:, self.quarter]), self.targets[self.quarter]
+        """Draw so many networks of each architecture; fit them to every other pixel of every other row."""
+        found = []
         for architecture in architectures:
             self.starts[architecture.parameter_count] += number
             drawn = draw_starts(architecture, number, self.border, self.rng)
             parents = self.add("start", architecture, [None] * number, drawn)
-            fitted = architecture.fit(drawn, x, targets, self.setting.explore_iterations)
+            fitted = architecture.fit(drawn, *self.quarter, self.setting.explore_iterations)
             found += self.add("fitted to a quarter", architecture, parents, *fitted)
         return found
 
     def sharpen(self, networks, sharpnesses, iterations, what="sharpened", change=0.0):
         """Fit to all pixels at one sharpness after another, and return each network as it was with most pixels right.
 
-        `change` is the standard deviation of a random change of every parameter before that, as a share of it.
+        A pixel at 0.6 is right and still counts 0.16. So the output layer is scaled until the mean |z| that goes into
+        the sigmoid is 4, the network fitted again, scaled to 8, and so on up to 4,096, where the error is the share of
+        wrong pixels; gradually, since a sharp output has no slope save at its border (graduated non-convexity, Blake
+        and Zisserman 1987). Before that, each parameter is changed at random; `change` is the deviation, as a share.
         """
         found = []
         for architecture in dict.fromkeys(network.architecture for network in networks):
@@ -171,11 +163,6 @@ class Search:
                 steps.append(self.add(what, architecture, own, parameters, losses, total))
             found += [most_correct(steps_of_one, 1)[0] for steps_of_one in zip(*steps)]
         return found
-
-    def vary(self, parents):
-        """Return the children of these networks."""
-        setting, parents = self.setting, [parent for parent in parents for _ in range(self.setting.children)]
-        return self.sharpen(parents, SOFTER, setting.vary_iterations, "varied", setting.change)
 
     def add(self, what, architecture, parents, parameters, losses=itertools.repeat(math.nan),
             samples=itertools.repeat(0)):
@@ -200,11 +187,6 @@ class Search:
 def most_correct(networks, kept):
     """Return so many networks, those with the most pixels right first."""
     return sorted(networks, key=lambda network: -network.correct)[:kept]
-
-
-def least_loss(networks, kept):
-    """Return so many networks, those with the least loss first: after a short fit, it foretells better than pixels."""
-    return sorted(networks, key=lambda network: network.loss)[:kept]
 
 
 def border_points(dataset):
@@ -247,24 +229,16 @@ class SearchResult:
     needed: int  # pixels that must be right
     winner: Architecture
     parameters: np.ndarray  # of the winner
-    stages: tuple  # dicts, the winner's line of ancestors: what, correct, loss, samples, file
+    stages: tuple  # dicts, the winner's line of ancestors: stage, correct pixels, samples
     best: dict  # Architecture -> most pixels right
     starts: dict  # parameter count -> starts tried
     truth: np.ndarray  # (height, width), 0 or 1
-    predicted: np.ndarray  # likewise, by the winner as it is on the disk
-    fewer: tuple  # (Architecture, predicted) of the best with fewer parameters, for each number of first-layer units
+    predicted: np.ndarray  # likewise, by the winner's checkpoint
     history: Ancestry
     folder: Path
 
-    @property
-    def correct(self):
-        """How many pixels the winner's checkpoint has right."""
-        return int(np.sum(self.predicted == self.truth))
-
-    @property
-    def reached(self):
-        """Whether that is the target."""
-        return self.correct >= self.needed
+    correct = property(lambda self: int(np.sum(self.predicted == self.truth)), doc="Pixels that are right on it.")
+    reached = property(lambda self: self.correct >= self.needed, doc="Whether that is the target.")
 
 
 def run_search(setting, progress=False):
@@ -274,60 +248,49 @@ def run_search(setting, progress=False):
         search, start = Search(dataset, setting), time.perf_counter()
         search.run(progress)
         winner, seconds = search.winner, time.perf_counter() - start
-        stages = [{"what": n.what, "correct": n.correct, "loss": n.loss if math.isfinite(n.loss) else None,
-                   "samples": n.samples, "file": f"ancestor-{i}.npz"} for i, n in enumerate(winner.ancestry)]
-        for stage, network in zip(stages, winner.ancestry):
-            winner.architecture.model(network.parameters).save_to(folder.path / stage["file"])
-        winner.architecture.model(winner.parameters).save_to(folder.path / "parameters.npz")
-        fewer = {n.architecture.hidden[0]: n for n in reversed(most_correct(search.best.values(), None))
-                 if n.architecture.parameter_count < winner.architecture.parameter_count}
-        fewer = [fewer[units] for units in sorted(fewer)]
+        model, ancestry = winner.architecture.model(winner.parameters), winner.ancestry
+        model.save_to(folder.path / "parameters.npz")
+        predicted = dataset.as_map(load_winner(folder.path, winner.architecture).predict(dataset.inputs) > 0.5)
+        folder.save_arrays("map", truth=dataset.mask, predicted=predicted.astype(np.uint8))
         save_json(folder.path / "search.json", {
-            "needed": search.needed, "winner": dataclasses.astuple(winner.architecture), "stages": stages,
-            "starts": list(search.starts.items()),
-            "best": [(*dataclasses.astuple(n.architecture), n.correct) for n in search.best.values()],
-            "fewer": [dataclasses.astuple(n.architecture) for n in fewer]})
-        maps = [dataset.as_map(n.architecture.logits(n.parameters[None], search.x) > 0) for n in fewer]
-        predicted = dataset.as_map(load_winner(folder.path).predict(dataset.inputs) > 0.5)
-        folder.save_arrays("map", truth=dataset.mask, predicted=np.array([*maps, predicted], np.uint8))
+            "needed": search.needed, "winner": dataclasses.asdict(winner.architecture),
+            "stages": [{"stage": n.what, "correct pixels": n.correct, "samples": n.samples} for n in ancestry],
+            "best": [(dataclasses.asdict(n.architecture), n.correct) for n in search.best.values()],
+            "starts": list(search.starts.items())})
         losses = [float(winner.architecture.model(n.parameters).evaluate(dataset.inputs, dataset.targets))
-                  for n in winner.ancestry]
-        history = Ancestry(len(dataset), len(dataset), [], losses, [n.correct / len(dataset) for n in winner.ancestry],
+                  for n in ancestry]
+        history = Ancestry(len(dataset), len(dataset), [], losses, [n.correct / len(dataset) for n in ancestry],
                            [math.nan] * len(losses), 0, seconds, "search ended", str(setting.seed),
-                           [n.samples for n in winner.ancestry])
-        folder.finish(history, {"parameter_count": winner.architecture.parameter_count,
-                                "correct_pixels": recount(folder.path, dataset)})
+                           [n.samples for n in ancestry])
+        folder.finish(history, {"parameter_count": model.parameter_count,
+                                "correct_pixels": int(np.sum(predicted == dataset.mask))})
     return folder.path
 
 
 def read_search(folder):
     """Return the SearchResult of a finished search's folder."""
     folder = RunFolder(folder)
-    book, maps = load_json(folder.path / "search.json"), folder.arrays("map")
-    *others, predicted = maps["predicted"]
-    setting, winner = restore_setting(SearchSetting, folder.settings()["setting"]), _architecture(*book["winner"])
-    model = load_winner(folder.path)
+    book = load_json(folder.path / "search.json")
+    winner = restore_setting(Architecture, book["winner"])
+    best = {restore_setting(Architecture, architecture): correct for architecture, correct in book["best"]}
     return SearchResult(
-        setting, book["needed"], winner, model.parameters, tuple(book["stages"]),
-        {_architecture(*key): correct for *key, correct in book["best"]}, dict(book["starts"]), maps["truth"],
-        predicted, tuple((_architecture(*key), other) for key, other in zip(book["fewer"], others)),
-        Ancestry.restore(folder.arrays("history"), folder.metrics()), folder.path)
+        restore_setting(SearchSetting, folder.settings()["setting"]), book["needed"], winner,
+        load_winner(folder.path, winner).parameters, tuple(book["stages"]), best, dict(book["starts"]),
+        **folder.arrays("map"), folder=folder.path,
+        history=Ancestry.restore(folder.arrays("history"), folder.metrics()))
 
 
-def load_winner(folder):
-    """Return a new Model with the winner's parameters, read by `load_from`."""
-    model = _architecture(*load_json(Path(folder) / "search.json")["winner"]).model()
-    model.load_from(Path(folder) / "parameters.npz")
+def load_winner(path, architecture):
+    """Return a new Model of an Architecture with the parameters in a run folder, read by `load_from`."""
+    model = architecture.model()
+    model.load_from(path / "parameters.npz")
     return model
 
 
-def recount(folder, dataset):
-    """Return how many pixels of a BorderDataset the winner in a run folder has right."""
-    return int(np.sum((load_winner(folder).predict(dataset.inputs) > 0.5) == (dataset.targets > 0.5)))
-
-
-def _architecture(hidden, activation):
-    return Architecture(tuple(hidden), activation)
+def recount(result, dataset):
+    """Return how many pixels of a BorderDataset the checkpoint of a result's winner has right."""
+    prediction = load_winner(result.folder, result.winner).predict(dataset.inputs)
+    return int(np.sum((prediction > 0.5) == (dataset.targets > 0.5)))
 
 
 SEARCH = Experiment("search", 1, run_search, read_search, border_source)

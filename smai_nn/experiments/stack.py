@@ -1,10 +1,9 @@
 """Many small networks of one architecture as one stacked array, for the search of section 1.5.
 
-A small network is a matter of microseconds, most of which go into calling NumPy. So networks of one architecture are
-evaluated together: `parameters` is (networks, parameter_count), each row in the order of `Model.parameters`, and a
-layer's weights are a view of it, (networks, in, out). The formulas are those of `Linear` and `Model`, with one more
-axis, and the pixels come last, since NumPy is quick along a long last axis: activations are (networks, units, pixels).
-In: parameters and pixels. Out: outputs, losses, gradients, fitted parameters.
+Most of the microseconds that a small network takes go into calling NumPy; so many are evaluated together: `parameters`
+is (networks, parameter_count), each row in the order of `Model.parameters`, and a layer's weights are a view of it,
+(networks, in, out). The formulas are those of `Linear` and `Model`, with one more axis. Activations are (networks,
+units, pixels): NumPy is quick along a long last axis.
 """
 
 import dataclasses
@@ -25,24 +24,10 @@ class Architecture:
     hidden: tuple  # widths of the hidden layers
     activation: str
 
-    @property
-    def widths(self):
-        """All widths, input and output included."""
-        return (2, *self.hidden, 1)
-
-    @property
-    def parameter_count(self):
-        """Number of weights and biases.
-
-        >>> Architecture((4,), "tanh").parameter_count
-        17
-        """
-        return sum((before + 1) * after for before, after in itertools.pairwise(self.widths))
-
-    @property
-    def label(self):
-        """Such as "2-4-1 tanh"."""
-        return "-".join(map(str, self.widths)) + f" {self.activation}"
+    widths = property(lambda self: (2, *self.hidden, 1), doc="All widths, input and output included.")
+    parameter_count = property(lambda self: sum((a + 1) * b for a, b in itertools.pairwise(self.widths)),
+                               doc="Number of weights and biases.")
+    label = property(lambda self: f"{'-'.join(map(str, self.widths))} {self.activation}", doc="Such as 2-4-1 tanh.")
 
     def model(self, parameters=None):
         """Return a Model of this architecture, with these parameters (parameter_count,) if they are given."""
@@ -98,12 +83,12 @@ class Architecture:
     def fit(self, parameters, x, targets, iterations):
         """Lower every network's loss by SciPy's L-BFGS; return (parameters, losses, samples that each network saw).
 
-        L-BFGS sees a stack of networks as one long vector, and the sum of their losses: since no network touches
+        L-BFGS (Liu and Nocedal 1989) sees a stack as one long vector, and the sum of the losses: as no network touches
         another one, the sum is least where each of them is. For each network the best parameters seen are returned.
         """
         from scipy.optimize import minimize  # loaded late: it takes a tenth of a second
 
-        fitted, reached, samples = [], [], []
+        fitted = []
         for own in _in_stacks(parameters, x):
             best, least = own.copy(), np.full(len(own), np.inf, np.float32)
 
@@ -117,10 +102,8 @@ class Architecture:
             with np.errstate(over="ignore", invalid="ignore"):  # where a step was too long, the best is kept
                 calls = minimize(loss_and_gradient, own.astype(float).ravel(), jac=True, method="L-BFGS-B",
                                  options={"maxiter": iterations, "maxcor": 12}).nfev
-            fitted.append(best)
-            reached.append(least)
-            samples.append(np.full(len(own), calls * x.shape[1]))
-        return np.concatenate(fitted), np.concatenate(reached), np.concatenate(samples)
+            fitted.append((best, least, np.full(len(own), calls * x.shape[1])))
+        return [np.concatenate(parts) for parts in zip(*fitted)]
 
     def _activation(self, number):
         return (ACTIVATIONS[self.activation] if number < len(self.hidden) else Sigmoid)()
@@ -137,14 +120,8 @@ def architectures_up_to(max_parameters, max_depth, activations):
     >>> [a.hidden for a in architectures_up_to(13, 2, ["tanh"])]
     [(1,), (1, 1), (2,), (1, 2), (2, 1), (1, 3), (3,)]
     """
-    def grow(hidden):
-        for width in itertools.count(1):
-            longer = (*hidden, width)
-            if Architecture(longer, activations[0]).parameter_count > max_parameters:
-                return
-            yield longer
-            if len(longer) < max_depth:
-                yield from grow(longer)
-
-    found = [Architecture(hidden, activation) for hidden in grow(()) for activation in activations]
-    return sorted(found, key=lambda a: (a.parameter_count, a.hidden))
+    shapes = [hidden for depth in range(1, max_depth + 1)  # a unit of any layer but the first costs three at the least
+              for hidden in itertools.product(range(1, max_parameters // 3 + 1), repeat=depth)]
+    found = [Architecture(hidden, activation) for hidden in shapes for activation in activations]
+    found = [architecture for architecture in found if architecture.parameter_count <= max_parameters]
+    return sorted(found, key=lambda architecture: (architecture.parameter_count, architecture.hidden))

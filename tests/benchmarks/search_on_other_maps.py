@@ -26,12 +26,9 @@ MAPS = {"as it is": np.copy, "upside down": np.flipud, "mirrored": np.fliplr, "t
 
 
 def search(task):
-    """Return a row of the table for (name of the map, seed)."""
-    name, seed = task
-    dataset = BorderDataset()
+    """Return a row of the table for (name of the map, seed); the map is square."""
+    (name, seed), dataset = task, BorderDataset()
     dataset.mask = np.ascontiguousarray(MAPS[name](dataset.mask))
-    if dataset.mask.shape != (dataset.height, dataset.width):
-        raise ValueError(f"expected a square map, got {dataset.width}x{dataset.height}")
     dataset.targets = dataset.mask.reshape(-1, 1).astype(np.float32)
     found, start = Search(dataset, SearchSetting(seed=seed)), time.process_time()
     found.run()
