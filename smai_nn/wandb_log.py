@@ -5,8 +5,6 @@ All other variables of W&B are hidden from it, so that nothing left over in them
 Source: assignment section 1.2, item 4.
 """
 
-import atexit
-import contextlib
 import functools
 import logging
 import os
@@ -53,7 +51,6 @@ def _record(folder, config, rows, summary, mode):
     import wandb  # here, not above: it takes a second, and no result depends on it
 
     logging.getLogger("wandb").setLevel(logging.ERROR)
-    _leave_quietly(wandb)
     if mode == "online" and not wandb.login(prompt=False):
         raise RuntimeError("no API key")
     settings = wandb.Settings(console="off", disable_git=True, disable_code=True, disable_job_creation=True,
@@ -82,13 +79,3 @@ def _environment(mode):
 @functools.cache  # one a process, and removed with it
 def _caches():
     return tempfile.TemporaryDirectory(prefix="wandb-", ignore_cleanup_errors=True)
-
-
-@functools.cache  # registered once a process
-def _leave_quietly(wandb):
-    """End W&B's own process with this one; where W&B does so itself and finds it gone already, a traceback appears."""
-    def end():
-        with contextlib.suppress(Exception, SystemExit):
-            wandb.teardown()
-
-    atexit.register(end)
