@@ -39,7 +39,7 @@ def submission():
 
 
 def begin_execution():
-    """Forget earlier runs; look which there are, if they are to be taken: of two alike the finished one, the newer one."""
+    """Forget earlier runs; look which may be taken, if any may: of two alike the finished one, the newer one."""
     _folders.clear()
     if run_mode() == "train":
         return
@@ -153,7 +153,7 @@ def _take(experiment, text, read, *settings, unfinished=False):
         except DAMAGE as error:
             problem = f"{folder.path.name}: damaged, {type(error).__name__}: {error}"
     if run_mode() == "replay":
-        raise MissingRunError(f"{problem}. A replay needs every run whole in {submission()}; without it, all are trained")
+        raise MissingRunError(f"{problem}. A replay needs every run whole in {submission()}; else, train them")
     if folder is not None:
         print(f"{problem}; run anew")
     return None
