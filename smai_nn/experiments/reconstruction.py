@@ -111,14 +111,13 @@ class ReconstructionResult:
     psnr = property(lambda self: psnr(self.mse), doc="Peak signal-to-noise ratio of the reconstruction, dB.")
     epoch_seconds = property(lambda self: float(np.mean(self.history.epoch_seconds)),
                              doc="Mean training seconds of an epoch, without what is kept of it.")
+    converged = property(lambda self: self.history.stop_reason == "early_stopping",
+                         doc="Whether early stopping, and not the cap on epochs, ended the run.")
     variance = property(lambda self: float(self.target_energy.sum()),
                         doc="Mean square of the target without its mean: the loss of the best flat picture.")
 
     def explained(self, first, after=None):
-        """Return the share of the target's energy that is explained at frequencies first <= f < after, cycles.
-
-        1 is all; 0 is what a blank picture explains; less than 0 is worse. None where the target has no energy.
-        """
+        """Return the share of the target's energy explained at first <= cycles < after; None if it has none there."""
         energy = self.target_energy[first:after].sum()
         return float(1 - self.error_energy[first:after].sum() / energy) if energy else None
 
@@ -254,14 +253,11 @@ def screening_settings(candidates, size, epochs):
 
 
 def mapping_settings(chosen, size, epochs):
-    """Return the settings of section 2.4: MAPPINGS on each picture; `epochs` maps "cat" and "smiley" to epochs.
-
-    The widest come first, so that the cores end together.
-    """
-    files = {"cat": ("cat.jpg", "RGB"), "smiley": ("smiley.png", "Gray")}
-    return [with_mapping(chosen, *mapping, image=files[name][0], image_type=files[name][1], size=size,
-                         max_epochs=epochs[name], keep_pictures=True)
-            for name in files for mapping in reversed(MAPPINGS)]
+    """Return the settings of section 2.4: MAPPINGS on each picture; `epochs` maps "cat" and "smiley" to epochs."""
+    pictures = (("cat.jpg", "RGB", epochs["cat"]), ("smiley.png", "Gray", epochs["smiley"]))
+    return [with_mapping(chosen, *mapping, image=image, image_type=image_type, size=size, max_epochs=most,
+                         keep_pictures=True)  # the widest first, so that the cores end together
+            for image, image_type, most in pictures for mapping in reversed(MAPPINGS)]
 
 
 def blur_settings(names, size, max_epochs, seeds):
@@ -273,15 +269,14 @@ def blur_settings(names, size, max_epochs, seeds):
 
 
 def choose(results):
-    """Return the rows of a screening, best first, and the setting that its rule chooses.
+    """Return the rows (setting, PSNRs, their mean) of a screening, best first, and the setting that is chosen.
 
-    A row is (setting, PSNRs of SCREENED_MAPPINGS, their mean); a run that diverged counts as minus infinity. Of all
-    candidates within MARGIN of the best mean, the one with the smallest learning rate is chosen (the better of two).
+    It is the one with the smallest learning rate (of two, the better) of all within MARGIN of the best mean.
     """
     rows = []
     for start in range(0, len(results), len(SCREENED_MAPPINGS)):
         runs = results[start:start + len(SCREENED_MAPPINGS)]
-        values = [-np.inf if run.psnr is None else run.psnr for run in runs]
+        values = [-np.inf if run.psnr is None else run.psnr for run in runs]  # None: it diverged
         rows.append((runs[0].setting, values, float(np.mean(values))))
     rows.sort(key=lambda row: -row[2])
     close = [row for row in rows if row[2] >= rows[0][2] - MARGIN]

@@ -6,15 +6,6 @@ from smai_nn.experiments.reconstruction import BLUR_MAPPINGS, COMPARED, SCREENED
 from smai_nn.features import METHODS, scale_coordinates
 
 
-def picture_facts(pictures):
-    """Return what 2.1 says of its pictures, a dict name -> uint8 array, as facts: `picture.<name>.<what>`."""
-    facts = {}
-    for name, picture in pictures.items():
-        facts |= {f"picture.{name}.variance": float(np.var(picture / 255, axis=(0, 1)).mean()),
-                  f"picture.{name}.extreme": float(np.mean((picture < 26) | (picture > 229)))}
-    return facts
-
-
 def fit_row(row, method, size):
     """Return the least-squares fit of a picture's row, intensities (n,), by a constant and the columns of gamma."""
     pixels = np.stack([np.arange(len(row)), np.zeros(len(row))], axis=1)
@@ -36,28 +27,21 @@ def scaling_table(results):
     rows = []
     for runs in _by_variant(results).values():
         setting, values = runs[0].setting, [run.psnr for run in runs]
-        with np.errstate(over="ignore"):
-            x = setting.loader().features.astype(float)
-            sizes = np.sqrt(np.mean(np.square(x), axis=0))
         rows.append({"mapping": setting.label,
                      "coordinates in": "as here" if setting.scaling == "standard" else setting.scaling,
-                     "largest value": f"{np.abs(x).max():.3g}",
-                     "columns' sizes": f"{sizes.min():.2g} to {sizes.max():.2g}",
+                     "largest value": f"{np.abs(setting.loader().features).max():.3g}",
                      "PSNR (dB)": "diverged" if None in values else
                      f"{np.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"})
     return rows
 
 
 def scaling_facts(results):
-    """Return, as facts, the median PSNR over the seeds of each variant in COMPARED, None if it diverged.
-
-    `scaling.seed_range` is the largest range over the seeds of one mapping with the loader's own scaling, dB.
-    """
+    """Return, as facts, the median PSNR over the seeds of each variant (None if it diverged), and what is compared."""
     values = {name: [run.psnr for run in runs] for name, runs in _by_variant(results).items()}
     facts = {f"scaling.{name}": None if None in found else float(np.median(found)) for name, found in values.items()}
     failures = [run.failure for run in results if run.failure]
     one_cycle = facts["scaling.fourier.standard"]
-    return facts | {
+    return facts | {  # the range is that of the loader's own scaling, dB, where it is largest
         "scaling.seed_range": max(np.ptp(values[f"{method.lower()}.standard"]) for method in METHODS),
         "scaling.fourier.gain_over_two": one_cycle - facts["scaling.fourier.two_cycles"],
         "scaling.fourier.gain_over_half": abs(one_cycle - facts["scaling.fourier.half_cycle"]),
@@ -135,14 +119,9 @@ def blur_table(results):
         row = {"blur": runs[0].setting.level}
         for name, run in zip(BLUR_MAPPINGS, runs):
             row |= {f"{name}: final loss": f"{run.mse:.2e}", f"{name}: dB": f"{run.psnr:.1f}",
-                    f"{name}: epochs": f"{run.history.epochs}{'' if _stopped(run) else ', no stop'}"}
+                    f"{name}: epochs": f"{run.history.epochs}{'' if run.converged else ', no stop'}"}
         rows.append(row)
     return rows
-
-
-def _stopped(run):
-    """Return whether early stopping, and not the cap on epochs, ended a run."""
-    return run.history.stop_reason == "early_stopping"
 
 
 def blur_facts(results):
@@ -164,7 +143,7 @@ def blur_facts(results):
     widest, detail = max(ratios, key=ratios.get), [float(run.target_energy[6:].sum()) for run in base]
     before, risen = steepest_rise(results)
     return facts | {
-        "blur.runs": len(results), "blur.stopped": sum(map(_stopped, results)),
+        "blur.runs": len(results), "blur.stopped": sum(run.converged for run in results),
         "blur.variance_left": base[-1].variance / base[0].variance, "blur.detail_left": detail[-1] / detail[0],
         "blur.ratio_first": ratios[min(ratios)], "blur.ratio_widest": ratios[widest], "blur.widest": widest,
         "blur.rise": risen.mse / before.mse,

@@ -12,8 +12,7 @@ LEAST_ERROR = 1 / 255  # one step of 8 bits, where the scale of errors begins
 def plot_mosaic(rows, title, x=None, y=None):
     """Show rows of pictures (uint8, of one size) as one mosaic; a tile is (text or "", picture).
 
-    `x` is (label, names of the columns) and `y` is (label, names of the rows, their colours); without them the axes
-    count pixels.
+    `x` is (label, names of the columns), `y` (label, names of the rows, their colours); without, axes count pixels.
     """
     figure, panel, (height, width) = _mosaic([[(text, rgb(picture)) for text, picture in row] for row in rows])
     describe(panel, title, x[0] if x else TILES[0], y[0] if y else TILES[1])
@@ -27,10 +26,9 @@ def plot_mosaic(rows, title, x=None, y=None):
 
 
 def plot_blurred(targets, runs, boxes, levels):
-    """Show targets (uint8, one a level) above what was learnt of them, as one mosaic.
+    """Show targets (uint8) above what was learnt of them, `runs`: name -> results; both have one for each level.
 
-    `runs` maps name -> ReconstructionResults, one a level; `boxes` maps name -> (top, left, side) in parts of the
-    picture; each is shown at all of `levels`, from 0, the first one there is, to 1, the last.
+    `boxes` maps name -> (top, left, side) in parts of the picture; each is shown at `levels`, 0 the first, 1 the last.
     """
     chosen = [round(level * (len(targets) - 1)) for level in levels]
     pictures = [targets, *([run.image for run in own] for own in runs.values())]

@@ -53,7 +53,7 @@ def _(result: DigitResult):
 
 @run_figures.register
 def _(result: ReconstructionResult | DetectionResult):
-    if not result.history.epoch_loss:  # it diverged at once, or is PCA or the mean picture, which are not trained
+    if not result.history.epoch_loss:  # PCA or the mean picture, which are not trained
         return {}
     return {"loss": plot_loss_against_samples({result.setting.label: result.history}, loss_name="training loss (mse)")}
 
