@@ -52,7 +52,8 @@ HEADLINES = (  # of the scoreboard: what, how to find it among the facts, the se
     ("MNIST, bottleneck 32: test MSE (PCA)",
      "{mnist.bottleneck32.test_mse:.5f} ({mnist.pca32.test_mse:.5f})", "3.1"),
     ("faces, mean AUC (best PCA)", "{lfw.auc_mean:.3f} ({lfw.pca_auc:.3f})", "3.2"),
-    ("digits in place of faces, mean AUC (best PCA)", "{digits_for_lfw.auc_mean:.3f} ({digits_for_lfw.pca_auc:.3f})", "3.2"),
+    ("digits in place of faces, mean AUC (best PCA)",
+     "{digits_for_lfw.auc_mean:.3f} ({digits_for_lfw.pca_auc:.3f})", "3.2"),
     ("claims that hold", "{claims.hold} of {claims.made}", "all"))
 
 
