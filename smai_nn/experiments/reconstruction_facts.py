@@ -87,12 +87,11 @@ def mapping_table(smileys, cats):
 
 
 def mapping_facts(results):
-    """Return losses, times and shares explained of the runs of section 2.4 as facts, and what is said of them."""
+    """Return losses and shares explained of the runs of section 2.4 as facts, and what is said of them."""
     facts = {}
     for run in results:
         name = f"reconstruction.{run.setting.picture}.{run.setting.key}"
-        facts |= {f"{name}.mse": run.mse, f"{name}.psnr": run.psnr, f"{name}.seconds": run.epoch_seconds,
-                  f"{name}.first_cycle": float(run.error_energy[1]),
+        facts |= {f"{name}.mse": run.mse, f"{name}.psnr": run.psnr, f"{name}.first_cycle": float(run.error_energy[1]),
                   f"{name}.middle": run.explained(26, 51), f"{name}.high": run.explained(51)}
     for picture in sorted({run.setting.picture for run in results}):
         best = best_of_methods([run for run in results if run.setting.picture == picture])
