@@ -92,7 +92,7 @@ def mapping_facts(results):
     for run in results:
         name = f"reconstruction.{run.setting.picture}.{run.setting.key}"
         facts |= {f"{name}.mse": run.mse, f"{name}.psnr": run.psnr, f"{name}.first_cycle": float(run.error_energy[1]),
-                  f"{name}.middle": run.explained(26, 51), f"{name}.high": run.explained(51)}
+                  f"{name}.middle": run.explained(26, 51)}
     for picture in sorted({run.setting.picture for run in results}):
         best = best_of_methods([run for run in results if run.setting.picture == picture])
         for run in best:
