@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from smai_nn.datasets.border import COLOURS, BorderDataset
-from smai_nn.experiments.search import Search, SearchSetting, border_points, draw_starts, most_correct
-from smai_nn.experiments.search import read_search, recount, run_search
+from smai_nn.experiments.search import Search, SearchSetting, draw_starts, read_search, recount, run_search
 from smai_nn.experiments.search_facts import count_table, search_facts, search_table
 from smai_nn.experiments.stack import Architecture, architectures_up_to
 from smai_nn.plots.run_figures import run_figures
@@ -60,7 +59,7 @@ def test_outputs_losses_and_gradients_are_those_of_a_model_network_by_network(hi
 
 def test_fit_lowers_every_loss_and_counts_the_samples_of_each_network(wedge):
     architecture, x, targets = Architecture((3,), "tanh"), wedge.inputs.T.copy(), wedge.targets[:, 0]
-    drawn = draw_starts(architecture, 40, border_points(wedge), np.random.default_rng(0))
+    drawn = draw_starts(architecture, 40, Search(wedge, QUICK).border, np.random.default_rng(0))
     fitted, losses, samples = architecture.fit(drawn, x, targets, 20)
     assert (losses < architecture.loss_and_gradient(drawn, x, targets)[0]).all()
     np.testing.assert_allclose(architecture.loss_and_gradient(fitted, x, targets)[0], losses, rtol=1e-4)
@@ -75,15 +74,16 @@ def test_fit_keeps_the_best_where_the_loss_becomes_nan(wedge, monkeypatch):
 
 
 def test_border_points_lie_between_the_countries(place):
-    assert sorted(border_points(save_map([[0, 0, 1], [0, 0, 1]], place)).tolist()) == [[0.75, 0], [0.75, 1]]
+    search = Search(save_map([[0, 0, 1], [0, 0, 1]], place), QUICK)
+    assert sorted(search.border.tolist()) == [[0.75, 0], [0.75, 1]]
 
 
 def test_a_starts_lines_pass_through_two_points_of_the_border(wedge):
     architecture = Architecture((5, 2), "relu")
-    drawn = draw_starts(architecture, 3, border_points(wedge), np.random.default_rng(0))
+    drawn = draw_starts(architecture, 3, Search(wedge, QUICK).border, np.random.default_rng(0))
     weights, biases = architecture.layers(drawn)[0]
     lengths = np.linalg.norm(weights, axis=1)                                               # (networks, units)
-    distances = np.abs(border_points(wedge) @ weights + biases[:, None]) / lengths[:, None]
+    distances = np.abs(Search(wedge, QUICK).border @ weights + biases[:, None]) / lengths[:, None]
     assert ((distances < 1e-5).sum(axis=1) >= 2).all() and lengths.min() > 1.99 and lengths.max() < 8.01
 
 
@@ -91,7 +91,7 @@ def test_sharpening_finds_pixels_that_a_fit_leaves_and_makes_children_of_their_p
     search = Search(wedge, QUICK)
     explored = search.explore([Architecture((3,), "tanh"), Architecture((2,), "relu")], 3)
     sharpened = search.sharpen(explored, (4, 16, 64), 30)
-    assert most_correct(sharpened, 1)[0].correct > most_correct(explored, 1)[0].correct
+    assert max(network.correct for network in sharpened) > max(network.correct for network in explored)
     assert [network.parent for network in sharpened] == explored
     assert [n.what for n in sharpened[0].ancestry] == ["start", "fitted to a quarter", "sharpened"]
     twins = search.sharpen([explored[0]] * 2, (4,), 5, "varied", 0.05)

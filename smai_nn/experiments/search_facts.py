@@ -53,7 +53,6 @@ def search_facts(results):
             "starts": float(np.mean([sum(r.starts.values()) for r in results])),
             "seconds": float(np.mean([r.history.seconds for r in results])),
             "start": stages["start"], "explored": explored, "sharpened": sharpened,
-            "sharpening_gain": sharpened - explored, "varying_gain": first.correct - sharpened,
             "generations": sum(stage["stage"] == "varied" for stage in first.stages),
             "below": best[below], "below_network": below.label, "below_count": below.parameter_count,
             "below_misses": first.needed - best[below],

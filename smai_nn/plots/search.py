@@ -51,7 +51,7 @@ def plot_units(result):
     pictures = {f"unit {unit + 1}": added[unit] / np.abs(added).max()
                 for unit in sorted(np.argsort(-np.ptp(added, axis=1))[:4])}
     pictures["z, all together"] = np.clip(z / np.abs(z).mean(), -1, 1)
-    figure, axes = new_figure(1, len(pictures), width=2, height=2.7)
+    figure, axes = new_figure(1, len(pictures), width=2, height=2.4)
     for panel, (title, values) in zip(axes[0], pictures.items()):
         picture = panel.imshow(values.reshape(height, width), cmap="PuOr_r", vmin=-1, vmax=1)
         panel.contour(result.predicted, levels=[0.5], colors=BLACK, linewidths=0.8, linestyles="--")
@@ -66,8 +66,8 @@ def plot_ancestry(result):
     figure, axes = new_figure(width=6.8, height=3.1)
     panel, history = axes[0, 0], result.history
     panel.plot(history.epoch_samples, history.epoch_loss, color=BLUE, marker="o", label=result.winner.label)
-    for stage, *place in zip(result.stages, history.epoch_samples, history.epoch_loss):
-        panel.annotate(f"{stage['stage']}: {stage['correct pixels']:,} px right", place, fontsize=8, xytext=(4, 5),
+    for number, (stage, *place) in enumerate(zip(result.stages, history.epoch_samples, history.epoch_loss)):
+        panel.annotate(stage["stage"], place, fontsize=8, xytext=(4, -11 if number % 2 else 5),
                        textcoords="offset points")
     panel.margins(x=0.25, y=0.15)
     panel.grid(alpha=0.25)
