@@ -175,8 +175,8 @@ class Trainer:
                     disable=not self.config.progress) as bar:
                 self._run_epochs(x, y, rate, bar)
         except KeyboardInterrupt:
-            for values in (history.epoch_loss, history.epoch_seconds):  # of an epoch that was just being recorded
-                del values[len(history.epoch_accuracy):]
+            complete = len(history.epoch_accuracy)  # the last of an epoch's three entries
+            del history.epoch_loss[complete:], history.epoch_seconds[complete:]
             history.stop_reason = "interrupted"
         finally:
             self.model.optimizer.learning_rate = rate  # which a schedule changes while training
@@ -191,11 +191,16 @@ class Trainer:
         has_accuracy = y.shape[1] == 1 and bool(np.isin(y, (0, 1)).all())
         self.model.zero_grad()
         for epoch in range(1, config.max_epochs + 1):
-            self._run_epoch(x, y, rate, bar)
-            if history.epochs < epoch:  # a callback stopped within it
+            start = time.perf_counter()
+            loss = self._run_epoch(x, y, rate, bar)
+            if loss is None:  # a callback stopped within it
                 return
-            if has_accuracy and config.evaluate_every and epoch % config.evaluate_every == 0:
-                history.epoch_accuracy[-1] = accuracy(self.model.predict(x), y)
+            seconds = time.perf_counter() - start
+            evaluate = has_accuracy and config.evaluate_every and epoch % config.evaluate_every == 0
+            reached = accuracy(self.model.predict(x), y) if evaluate else math.nan
+            history.epoch_loss.append(loss)
+            history.epoch_seconds.append(seconds)
+            history.epoch_accuracy.append(reached)
             if rule is not None and rule.should_stop(history.epoch_loss[-1]) and not history.stop_reason:
                 self.stop("early_stopping")
             bar.set_postfix({"epoch": epoch, "loss": f"{history.epoch_loss[-1]:.5f}",
@@ -207,9 +212,9 @@ class Trainer:
         self.stop("max_epochs")
 
     def _run_epoch(self, x, y, rate, bar):
-        """Pass every sample through the model once, and record the epoch if it came to its end."""
+        """Pass every sample through the model once; return the mean loss, or None if a callback stopped before the end."""
         model, history, config = self.model, self.history, self.config
-        start, total, pending = time.perf_counter(), 0.0, 0
+        total, pending = 0.0, 0
         order = self.rng.permutation(len(x))
         for batch, first in enumerate(range(0, len(x), config.batch_size)):
             rows = order[first:first + config.batch_size]
@@ -234,10 +239,7 @@ class Trainer:
                 break
         if pending:  # the last window of the epoch may be a partial one
             self._update(rate)
-        if first + len(rows) == len(x):
-            history.epoch_loss.append(total / len(x))
-            history.epoch_seconds.append(time.perf_counter() - start)
-            history.epoch_accuracy.append(math.nan)
+        return total / len(x) if first + len(rows) == len(x) else None
 
     def _update(self, rate):
         """Call Model.update, with the learning rate that the schedule has for it."""

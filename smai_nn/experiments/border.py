@@ -67,6 +67,11 @@ class BorderResult:
     folder: Path
 
     @property
+    def training_seconds(self):
+        """Epochs times the median of an epoch's seconds: what the training took, without what else the machine did."""
+        return self.history.epochs * float(np.median(self.history.epoch_seconds))
+
+    @property
     def is_stuck(self):
         """Whether it ended on the majority's plateau: within STUCK_EPOCHS epochs, at most STUCK_GAIN above it."""
         return self.history.epochs <= STUCK_EPOCHS and self.accuracy <= self.majority_accuracy + STUCK_GAIN
@@ -145,7 +150,7 @@ def summary(results, *names):
     return [{name: getattr(runs[0].setting, name) for name in names}
             | {"parameters": runs[0].parameter_count, "final loss": spread(runs, "loss", ".3f"),
                "accuracy (%)": spread(runs, "accuracy", ".1f", 100), "epochs": f"{median(runs, 'epochs'):.0f}",
-               "thousand samples": f"{median(runs, 'samples') / 1e3:.0f}", "seconds": f"{median(runs, 'seconds'):.2f}",
+               "thousand samples": f"{median(runs, 'samples') / 1e3:.0f}", "seconds": f"{median(runs, 'training_seconds'):.2f}",
                "stuck": f"{sum(r.is_stuck for r in runs)} of {len(runs)}"} for runs in group(results, *names).values()]
 
 
@@ -170,7 +175,7 @@ def loss_and_accuracy(runs):
 def cost(runs):
     """Return a table's cell: median accuracy, thousand samples and seconds, and how many are stuck, if any are."""
     return (f"{100 * median(runs, 'accuracy'):.1f} %, {median(runs, 'samples') / 1e3:.0f} k, "
-            f"{median(runs, 'seconds'):.2f} s{_stuck(runs)}")
+            f"{median(runs, 'training_seconds'):.2f} s{_stuck(runs)}")
 
 
 def _stuck(runs):

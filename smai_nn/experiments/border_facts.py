@@ -127,13 +127,13 @@ def cost_facts(runs):
     facts = {"cost.rank_window": rank_correlation(runs, "samples_per_update", "accuracy"),
              "cost.rank_window_samples": rank_correlation(runs, "samples_per_update", "samples")}
     free = {key: own for key, own in settings.items() if not any(r.is_stuck for r in own)}
-    winners = ("fastest", min, "seconds"), ("leanest", min, "samples"), ("most_accurate", max, "accuracy")
+    winners = ("fastest", min, "training_seconds"), ("leanest", min, "samples"), ("most_accurate", max, "accuracy")
     for name, pick, measure in winners:
         key = pick(free, key=lambda k: median(free[k], measure))
         facts |= {f"cost.{name}": f"rate {key[0]:g}, batch {key[1]}, accumulation {key[2]}",
-                  **{f"cost.{name}.{m}": median(free[key], m) for m in ("accuracy", "samples", "seconds")}}
+                  **{f"cost.{name}.{m}": median(free[key], m) for m in ("accuracy", "samples", "training_seconds")}}
     for (size, steps), own in group(runs, "batch_size", "grad_accumulation_steps").items():
-        seconds = [np.mean(r.history.epoch_seconds) for r in own]
+        seconds = [np.median(r.history.epoch_seconds) for r in own]
         facts |= {f"cost.{size}x{steps}.samples": median(own, "samples"),
                   f"cost.{size}x{steps}.milliseconds": 1000 * float(np.median(seconds))}
     for rate, own in group(runs, "learning_rate").items():
@@ -146,14 +146,18 @@ def cost_facts(runs):
                     "cost.equal.ratio": max(samples) / min(samples)}
 
 
-def study_facts(runs, longer):
-    """Return the facts over all runs of section 1.4; `longer` are runs of the widest tanh network without the rule."""
+def longer_facts(by, runs):
+    """Return the facts of runs without the rule: of the deepest or widest (`by`) tanh network."""
+    return {f"{by}.longer": median(runs, "accuracy"), f"{by}.longer_loss": median(runs, "loss"),
+            f"{by}.longer_epochs": runs[0].history.epochs}
+
+
+def study_facts(runs):
+    """Return the facts over all runs of section 1.4."""
     settings = group(runs, "label", "learning_rate", "batch_size", "grad_accumulation_steps").values()
     accuracies = values_of(runs, "accuracy")
     return {"border.runs": len(runs), "border.best_accuracy": float(accuracies.max()),
             "border.best_median_accuracy": max(median(own, "accuracy") for own in settings),
             "border.least_accuracy": float(accuracies.min()), "border.reach_91": int((accuracies >= 0.91).sum()),
             "border.stuck": sum(r.is_stuck for r in runs),
-            "border.stuck_deep": sum(r.is_stuck and r.setting.depth > 1 for r in runs),
-            "border.longer": median(longer, "accuracy"), "border.longer_loss": median(longer, "loss"),
-            "border.longer_epochs": longer[0].history.epochs}
+            "border.stuck_deep": sum(r.is_stuck and r.setting.depth > 1 for r in runs)}

@@ -196,7 +196,7 @@ def xor_table(results, by):
     return [{by: value, "runs": len(own), "at 100 %": sum(r.accuracy == 1 for r in own),
              "from the first start": f"{first_start_share(own):.1%}", "most starts": max(r.starts for r in own),
              "median updates": int(np.median([r.updates for r in own])),
-             "max |p − y|": f"{max(r.largest_error for r in own):.3f}", "gradient error": f"{worst_gradient(own):.0e}"}
+             "largest error": f"{max(r.largest_error for r in own):.3f}", "gradient error": f"{worst_gradient(own):.0e}"}
             for value, own in group(results, by).items()]
 
 

@@ -10,25 +10,25 @@ COLUMNS = 300  # that a curve of single iterations is drawn in: about one for tw
 
 
 def plot_loss_against_samples(histories, title="Training loss against samples seen", loss_name="training loss"):
-    """Show the loss of `histories`, a dict label -> History: bold per epoch, faint the band that iterations fill.
+    """Show the loss of `histories`, a dict label -> History, per epoch; of one alone also the band of its iterations.
 
     The horizontal axis counts every data point passed through train(), so that runs with other batch sizes and
     accumulations compare. The vertical axis ends at half the least epoch mean: now and then a small batch of easy
-    samples lies far below.
+    samples lies far below, where it is not shown.
     """
     figure, axes = new_figure(width=6.8, height=3.1, margins=(0.7, 0.5, 0.2, 0.3))
     panel = axes[0, 0]
     for colour, (label, history) in zip(SERIES, histories.items()):
-        panel.fill_between(*_columns(history.iteration_samples, history.iteration_loss), color=colour, alpha=0.2,
-                           linewidth=0.6, antialiased=False)  # a third of the bytes
-        panel.plot(history.epoch_samples, history.epoch_loss, color=colour, linewidth=1.8, label=label)
+        if len(histories) == 1:  # not antialiased: a third of the bytes
+            panel.fill_between(*_columns(history.iteration_samples, history.iteration_loss), color=colour, alpha=0.2,
+                               linewidth=0.6, antialiased=False, label="range of single iterations")
+        panel.plot(history.epoch_samples, history.epoch_loss, color=colour, linewidth=1.8, label=f"{label}, epoch mean")
     panel.xaxis.set_major_locator(MaxNLocator(4))
     plain_log_scale(panel.yaxis)
     if means := [mean for history in histories.values() for mean in history.epoch_loss if mean > 0]:
         panel.set_ylim(bottom=min(means) / 2)
     panel.grid(alpha=0.25)
     describe(panel, title, SAMPLES, loss_name, legend="upper right")
-    panel.get_legend().set_title("bold: epoch mean, faint: each iteration", {"size": 8})
     return figure
 
 

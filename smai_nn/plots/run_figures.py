@@ -35,6 +35,7 @@ def _(result: SampleResult):
 
 
 def _loss_and_map(result, label, loss_name):
+    """Return the loss plot and the map of a run; maps of one truth share a figure, of which only what differs is drawn."""
     truth, title = result.truth, f"{label}, seed {result.setting.seed}"
     key = truth.tobytes()
     if key not in _map_figures:

@@ -20,8 +20,8 @@ SERIES = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
 ACTIVATION_STYLES = {"relu": (BLUE, "o"), "tanh": (RED, "s"), "sigmoid": (GREEN, "^"), "identity": (ORANGE, "D")}
 METHOD_COLOURS = {"Raw": BLUE, "Polynomial": RED, "Fourier": GREEN}
 
-STYLE = {"figure.dpi": 90, "savefig.dpi": 90, "font.size": 9, "axes.titlesize": 10, "axes.labelsize": 9,
-         "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8, "legend.framealpha": 0.85}
+STYLE = {"figure.dpi": 90, "savefig.dpi": 90, "font.size": 9.2, "axes.titlesize": 10, "axes.labelsize": 9.2,
+         "xtick.labelsize": 8.6, "ytick.labelsize": 8.6, "legend.fontsize": 8.6, "legend.framealpha": 0.85}
 STRIP = 0.2  # inches at the top of every figure that hold the username and nothing else
 COLOURS = 128  # of a figure saved as PNG, which is two thirds smaller than with all of them
 

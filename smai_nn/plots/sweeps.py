@@ -32,28 +32,27 @@ def plot_effect(runs, by, x_label):
 
 
 def plot_costs(runs):
-    """Show accuracy against samples (left) and seconds (right) until early stopping, a point a setting (median).
+    """Show accuracy against samples (left) and seconds (right) until early stopping, a point a setting (medians).
 
-    Colours are learning rates, sizes the samples of one update, batch_size x grad_accumulation_steps.
+    Colours are learning rates, markers batch sizes; the larger the marker, the more accumulation steps.
     """
     figure, axes = new_figure(1, 2, width=4.8, height=3.9)
-    windows, rates = sorted(group(runs, "samples_per_update")), group(runs, "learning_rate")
-    sizes = dict(zip(windows, np.linspace(12, 130, len(windows))))
-    labels = {"samples": f"{SAMPLES}, until the stop", "seconds": "seconds, two runs at a time"}
+    colours, markers = dict(zip(group(runs, "learning_rate"), SERIES)), dict(zip(group(runs, "batch_size"), "os^"))
+    sizes = dict(zip(sorted(group(runs, "grad_accumulation_steps")), (18, 55, 120)))
+    labels = {"samples": f"{SAMPLES}, until the stop", "training_seconds": "seconds of training, two runs at a time"}
     for panel, (name, label) in zip(axes[0], labels.items()):
-        for colour, own in zip(SERIES, rates.values()):
-            for setting in group(own, "batch_size", "grad_accumulation_steps").values():
-                panel.scatter(median(setting, name), median(setting, "accuracy"), color=colour, alpha=0.75,
-                              s=sizes[setting[0].setting.samples_per_update], linewidth=0)
+        for (rate, batch, steps), own in group(runs, "learning_rate", "batch_size", "grad_accumulation_steps").items():
+            panel.scatter(median(own, name), median(own, "accuracy"), color=colours[rate], marker=markers[batch],
+                          s=sizes[steps], alpha=0.7, linewidth=0)
         panel.axhline(runs[0].majority_accuracy, color="black", linestyle="--", linewidth=1)
         plain_log_scale(panel.xaxis, "{x:,g}")
         panel.grid(alpha=0.25)
-        describe(panel, f"{name.capitalize()} to converge", label, "median accuracy")
-    shown = windows[0], windows[len(windows) // 2], windows[-1]
-    dots = [(colour, 36, f"learning rate {rate:g}") for colour, rate in zip(SERIES, rates)]
-    dots += [("gray", sizes[window], f"{window} samples an update") for window in shown]
-    entries = [Line2D([], [], linestyle="", marker="o", color=colour, markersize=np.sqrt(size), label=label)
-               for colour, size, label in dots]
+        describe(panel, f"{name.split('_')[-1].capitalize()} to converge", label, "median accuracy")
+    dots = [(colour, "s", 36, f"learning rate {rate:g}") for rate, colour in colours.items()]
+    dots += [("gray", marker, 55, f"batch {batch}") for batch, marker in markers.items()]
+    dots += [("gray", "o", size, f"accumulation {steps}") for steps, size in sizes.items()]
+    entries = [Line2D([], [], linestyle="", marker=marker, color=colour, markersize=np.sqrt(size), label=label)
+               for colour, marker, size, label in dots]
     share_legend(figure, [*entries, Line2D([], [], color="black", linestyle="--", label="majority class")])
     return figure
 
@@ -67,7 +66,7 @@ def plot_gradient_errors(epsilons, errors):
             panel.loglog(epsilons, values, color=colour, marker=marker, markersize=4, label=activation)
         guide = np.array([e for e in epsilons if e >= 1e-4])
         panel.loglog(guide, 0.3 * guide ** 2, color="black", linestyle=":", label=r"slope of $\epsilon^2$")
-        panel.axhline(1e-6, color="gray", linestyle="--", linewidth=1, label="asked for: $10^{-6}$")
+        panel.axhline(1e-6, color="gray", linestyle="--", linewidth=1, label="$10^{-6}$")
         panel.grid(alpha=0.25)
         describe(panel, f"Numerical and backpropagated, {loss.upper()}", r"step $\epsilon$", "maximum relative error")
     share_legend(figure, panel.get_legend_handles_labels()[0], columns=6)
