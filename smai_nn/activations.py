@@ -25,8 +25,8 @@ class ReLU(Activation):
         return np.asarray(pre_activation).clip(0, np.inf)  # np.maximum(z, 0) takes four times as long on 1024 x 128
 
     def backward(self, grad_output, pre_activation, output):
-        """phi'(z) = 1 for z > 0, else 0, which is the sign of phi(z); the kink z = 0 has the subgradient 0."""
-        return grad_output * np.sign(output)
+        """phi'(z) = 1 for z > 0, else 0; the kink z = 0 has the subgradient 0."""
+        return grad_output * (output > 0)
 
 
 class Tanh(Activation):
