@@ -3,7 +3,10 @@
 import ast
 import builtins
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -162,3 +165,58 @@ def test_claims_say_what_does_not_hold(monkeypatch, capsys):
         ("one is less", "one", "<", "two"), ("one is more", "one", ">", 3), ("it comes", "never", "<", "two")])
     assert [row["verdict"] for row in tables[0]] == ["holds"] + ["**does not hold in this execution**"] * 2
     assert tables[0][2]["measured"] == "never < 2.5" and shown.FACTS == {"claims.made": 3, "claims.hold": 1}
+
+
+# Every Python process that finds this as sitecustomize.py notes and refuses whatever would leave the machine.
+OFFLINE = """
+import os, socket
+
+def refusing(function, address_of):
+    def guarded(*arguments, **options):
+        host = address_of(arguments)
+        if isinstance(host, str) and not host.startswith("/") and host not in ("", "127.0.0.1", "::1", "localhost"):
+            with open(os.environ["OFFLINE_NOTES"], "a") as notes:
+                notes.write(host + "\\n")
+            raise OSError("the test allows no network")
+        return function(*arguments, **options)
+    return guarded
+
+def host(address):
+    return address[0] if isinstance(address, tuple) else None
+
+socket.getaddrinfo = refusing(socket.getaddrinfo, lambda a: a[0])
+socket.socket.connect = refusing(socket.socket.connect, lambda a: host(a[1]))
+"""
+
+
+def run(tmp_path, *options, **variables):
+    """Run `python -m smai_nn` with these options, cut off from the network; return the folder of the execution."""
+    (tmp_path / "sitecustomize.py").write_text(OFFLINE)
+    before = set((tmp_path / "runs").glob("*"))
+    done = subprocess.run([sys.executable, "-m", "smai_nn", *options], cwd=ROOT, text=True, capture_output=True,
+                          env={**os.environ, "PYTHONPATH": str(tmp_path), "OFFLINE_NOTES": str(tmp_path / "hosts.txt"),
+                               "SMAI_USERNAME": "ada.l", "WANDB_MODE": "offline", **variables})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (tmp_path / "hosts.txt").exists(), (tmp_path / "hosts.txt").read_text()
+    (folder,) = set((tmp_path / "runs").glob("*")) - before
+    return folder
+
+
+def tables_and_text(folder):
+    """Return all Markdown that an executed copy shows below its set-up cell, and how many pictures."""
+    cells = [cell for cell in nbformat.read(folder / NOTEBOOK.name, as_version=4).cells if cell.cell_type == "code"][1:]
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    return (["".join(o.data["text/markdown"]) for o in outputs if "text/markdown" in o.get("data", {})],
+            sum(any(kind.startswith("image/") for kind in o.get("data", {})) for o in outputs))
+
+
+def test_quick_runs_without_a_network_and_a_replay_shows_the_same(tmp_path):
+    trained = run(tmp_path, "--profile", "quick")
+    replayed = run(tmp_path, "--profile", "quick", "--replay", SMAI_SUBMISSION=str(trained))
+    assert not list(replayed.glob("*/settings.json"))  # nothing was trained
+    shown, pictures = tables_and_text(trained)
+    again, as_many = tables_and_text(replayed)
+    assert as_many == pictures > 30
+    assert [text for text in again if text.replace(replayed.name, trained.name) not in shown] == []
+    assert {path.suffix for path in trained.glob("*/run-*.wandb")} == {".wandb"}
