@@ -96,7 +96,8 @@ def run_study(study, settings, description=None):
     with RunFolder.recording(study.name, about | {"setting": plain}) as folder:
         keep = functools.partial(_save_rows, folder, results)
         run_sweep(study.run, settings[len(results):], description=description or study.name, keep=keep)
-        rows = [setting | row for setting, row in zip(plain, load_json(folder.path / "rows.json"))]
+        rows = [{name: str(value) if isinstance(value, (list, tuple)) else value for name, value in (setting | row).items()}
+                for setting, row in zip(plain, load_json(folder.path / "rows.json"))]
         logged = wandb_log.log_run(folder.path, about, rows, {"runs": len(rows)})
         folder.set_status("completed", runs=len(rows), wandb=logged)
     _folders[study.name, _as_text(plain)] = folder
@@ -135,7 +136,7 @@ def _run_and_draw(experiment, setting, progress=False):
 
 
 def _draw(path, result):
-    pictures = {name: encode(figure) for name, figure in run_figures(result).items()}
+    pictures = {name: encode(figure, colours=16) for name, figure in run_figures(result).items()}
     for name, picture in pictures.items():  # all at once, so that an interrupted run has all of them or none
         RunFolder(path).save_picture(name, *picture)
 

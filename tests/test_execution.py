@@ -223,7 +223,7 @@ def test_resume_prefers_a_finished_run_to_a_later_interrupted_one(monkeypatch):
 def test_resume_draws_the_figures_that_an_interrupted_run_lacks(monkeypatch):
     folder = run_experiment(TINY, SETTINGS[0]).folder
     monkeypatch.setattr(execution, "run_figures", lambda result: {"loss": result.square})
-    monkeypatch.setattr(execution, "encode", lambda figure: (b"%d" % figure, "png"))
+    monkeypatch.setattr(execution, "encode", lambda figure, colours: (b"%d" % figure, "png"))
     resume(monkeypatch)
     run_experiment(TINY, SETTINGS[0])
     assert (folder / "loss-smai.student.png").read_bytes() == b"9"

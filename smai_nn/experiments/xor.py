@@ -61,7 +61,7 @@ class XorResult:
     starts: int  # 1: the first initial weights led to success
     gradient_error: float | None  # maximum relative error of the gradient, if checked
     losses: np.ndarray  # of the last start, every LOOK_EVERY updates, float32
-    parameters: np.ndarray  # final, flat
+    parameters: np.ndarray  # final, flat, float32
 
 
 class StopWhenLearnt(Callback):
@@ -128,7 +128,8 @@ def run_xor(setting):
             break
     p = model.predict(x)
     return XorResult(setting, p.ravel().tolist(), accuracy(p, y), float(np.abs(p - y).max()),
-                     updates, start, gradient_error, np.float32(history.epoch_loss[::LOOK_EVERY]), model.parameters)
+                     updates, start, gradient_error, np.float32(history.epoch_loss[::LOOK_EVERY]),
+                     np.float32(model.parameters))
 
 
 XOR = Study("xor", 1, run_xor, XorResult)

@@ -16,7 +16,7 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     accumulations compare. The vertical axis ends at half the least epoch mean: now and then a small batch of easy
     samples lies far below, where it is not shown.
     """
-    figure, axes = new_figure(width=6.8, height=3.1, margins=(0.7, 0.5, 0.2, 0.3))
+    figure, axes = new_figure(width=6.4, height=3, margins=(0.7, 0.5, 0.2, 0.3))
     panel = axes[0, 0]
     for colour, (label, history) in zip(SERIES, histories.items()):
         if len(histories) == 1:  # not antialiased: a third of the bytes

@@ -111,13 +111,13 @@ def colour_bar(figure, picture, panels, label, shrink=1.0):
     figure.colorbar(picture, ax=panels, shrink=shrink, aspect=25).set_label(label)
 
 
-def encode(figure, photographs=False):
-    """Return (content, ending): the figure as bytes, "png" of COLOURS colours, or "jpg" where it holds photographs."""
+def encode(figure, photographs=False, colours=COLOURS):
+    """Return (content, ending): the figure as bytes, "png" of so many colours, or "jpg" where it holds photographs."""
     file, picture = io.BytesIO(), Image.fromarray(np.asarray(drawn(figure).buffer_rgba())).convert("RGB")
     if photographs:
         picture.save(file, "JPEG", quality=85, optimize=True)
         return file.getvalue(), "jpg"
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG")
+    picture.quantize(colours, dither=Image.Dither.NONE).save(file, "PNG")
     return file.getvalue(), "png"
 
 
