@@ -155,7 +155,7 @@ def run_trial(setting):
 def error_rows(results):
     """Return a table's rows, one for each autoencoder, with PCA of as many components beside it."""
     return [{"bottleneck": r.setting.bottleneck, "network": r.setting.architecture, "epochs": r.history.epochs,
-             "seconds": f"{r.history.seconds:.0f}", "train MSE": f"{r.train_mse:.5f}",
+             "s/epoch": f"{np.median(r.history.epoch_seconds):.2f}", "train MSE": f"{r.train_mse:.5f}",
              "test MSE": f"{r.test_mse[AUTOENCODER]:.5f}", "PCA's test MSE": f"{r.test_mse[PCA]:.5f}"} for r in results]
 
 
