@@ -142,8 +142,8 @@ def test_the_folder_has_the_checkpoint_its_pixels_and_its_ancestors(wedge):
     assert result.reached and result.correct == recount(result, wedge) == result.best[result.winner]
     assert result.correct == result.stages[-1]["correct pixels"] >= result.needed == 249
     assert [stage["stage"] for stage in result.stages][:2] == ["start", "fitted to a quarter"]
-    samples = sum(stage["samples"] for stage in result.stages)
-    assert result.history.samples == samples == result.history.epoch_samples[-1]
+    samples = [stage["samples so far"] for stage in result.stages]
+    assert samples == sorted(samples) == result.history.epoch_samples.tolist() and result.history.samples == samples[-1]
     assert all(audit(figure) == [] for figure in (plot_frontier([result]), plot_units(result), plot_ancestry(result)))
     assert set(run_figures(result)) == {"loss", "map"}
 

@@ -86,15 +86,14 @@ class SampleResult:
 class LeastSquaresFilter:
     """Recursive least squares (Kalman 1960): outputs f = 1/2 + Phi w of all pixels, from samples of some of them.
 
-    Before any sample the weights w are independent, with mean 0 and variance 1, so the outputs have mean 1/2 and
-    covariance C = Phi Phi^T. A label of pixel j is f_j plus noise of variance r. By the rule for a normal distribution
-    of which one entry, plus noise, becomes known, with c the j-th column of C:
+    `features` is Phi, (pixels, weights). Kept are each output's mean and variance. At first the weights w are
+    independent, of mean 0 and variance 1: the outputs have mean 1/2 and covariance C = Phi Phi^T. The label of pixel j
+    is f_j plus noise of variance r, the `noise_ratio`. With c the j-th column of C, a label changes
 
-        mean += c (label - mean_j) / (c_j + r),        C -= c c^T / (c_j + r)
+        mean += c (label - mean_j) / (c_j + r),        C -= c c^T / (c_j + r).
 
-    Then the mean is the prediction of the w that minimises the sum of (label - f)^2 over the samples so far plus
-    r |w|^2, exactly, and the diagonal of C says how unsure each pixel still is. C, pixels x pixels, is not kept: it is
-    Phi Phi^T - V^T V, where V has one row c / sqrt(c_j + r) a sample. `features` is Phi, (pixels, weights).
+    Then the mean is exactly the f of least sum of (label - f)^2 over the samples so far plus r |w|^2, and C's diagonal
+    is the variance. C is too large to be changed at every sample: `learn` computes the column that it needs.
     """
 
     def __init__(self, features, noise_ratio, most_samples):
@@ -102,12 +101,13 @@ class LeastSquaresFilter:
         self.prior = features @ features.T                                  # (pixels, pixels)
         self.mean = np.full(len(features), 0.5, features.dtype)             # (pixels,)
         self.variance = self.prior.diagonal().copy()                        # (pixels,)
-        self.rows = np.empty((most_samples, len(features)), features.dtype)  # V
+        self.rows = np.empty((most_samples, len(features)), features.dtype)  # one c / sqrt(c_j + r) a sample
         self.pixels, self.labels = [], []
 
     def learn(self, pixel, label):
         """Learn the label, 0 or 1, of the pixel of this number; return the squared error before that."""
         seen = self.rows[:len(self.pixels)]                                 # (samples, pixels)
+        # The column of C now: that before any sample, minus c_j c / (c_j + r) of each sample so far, row_j times row.
         column = self.prior[pixel] - seen[:, pixel] @ seen                  # (pixels,)
         spread = column[pixel] + self.noise_ratio
         error = label - self.mean[pixel]
@@ -156,14 +156,11 @@ def sample_model(setting, rng):
 
 
 class SampleCurve(Callback):
-    """Looks at the accuracy on all pixels: after every update up to `close` samples, then every EVERY samples.
-
-    `parameters` are those of the last look at which the target was reached from below; None if it never was.
-    """
+    """Looks at the accuracy on all pixels: after every update up to `close` samples, then every EVERY samples."""
 
     def __init__(self, dataset, close):
-        self.dataset, self.close = dataset, close
-        self.samples, self.accuracies, self.parameters = [], [], None
+        self.dataset, self.close, self.samples, self.accuracies = dataset, close, [], []
+        self.parameters = None  # those of the last look at which the target was reached from below
 
     def on_batch_end(self, trainer):
         """Look, if it is time."""

@@ -3,7 +3,6 @@
 A network starts with lines through the border (`draw_starts`), is fitted to a quarter of the pixels, then to all with a
 sharper and sharper output, and varied at random: the methods of `Search` say how. Up to four hidden layers of tanh or
 ReLU take part. (A sigmoid is a tanh in other units, which the next layer makes up for; an identity adds nothing.)
-A search runs in one process, and depends on the map and the setting alone.
 """
 
 import collections
@@ -197,7 +196,7 @@ def border_points(dataset):
 
 
 def draw_starts(architecture, number, border, rng):
-    """Return parameters (number, parameter_count): lines through points of the border, other weights as Glorot's."""
+    """Return parameters (number, parameter_count): lines through the border, a heuristic; other weights as Glorot's."""
     parameters = np.zeros((number, architecture.parameter_count), np.float32)
     (weights, biases), *others = architecture.layers(parameters)
     chosen, further = rng.integers(len(border), size=biases.shape), rng.integers(1, len(border), size=biases.shape)
@@ -216,9 +215,9 @@ def draw_starts(architecture, number, border, rng):
 class Ancestry(History):
     """The History of a network of the search: an epoch is a stage on its way, and the stages' samples differ."""
 
-    stage_samples: list = dataclasses.field(default_factory=list)
-    samples = property(lambda self: sum(self.stage_samples))
-    epoch_samples = property(lambda self: np.cumsum(self.stage_samples))
+    samples_so_far: list = dataclasses.field(default_factory=list)  # after each stage
+    samples = property(lambda self: self.samples_so_far[-1])
+    epoch_samples = property(lambda self: np.array(self.samples_so_far))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,7 +228,7 @@ class SearchResult:
     needed: int  # pixels that must be right
     winner: Architecture
     parameters: np.ndarray  # of the winner
-    stages: tuple  # dicts, the winner's line of ancestors: stage, correct pixels, samples
+    stages: tuple  # dicts, the winner's line of ancestors: stage, correct pixels, samples so far
     best: dict  # Architecture -> most pixels right
     starts: dict  # parameter count -> starts tried
     truth: np.ndarray  # (height, width), 0 or 1
@@ -249,19 +248,20 @@ def run_search(setting, progress=False):
         search.run(progress)
         winner, seconds = search.winner, time.perf_counter() - start
         model, ancestry = winner.architecture.model(winner.parameters), winner.ancestry
+        seen = np.cumsum([n.samples for n in ancestry]).tolist()
         model.save_to(folder.path / "parameters.npz")
         predicted = dataset.as_map(load_winner(folder.path, winner.architecture).predict(dataset.inputs) > 0.5)
         folder.save_arrays("map", truth=dataset.mask, predicted=predicted.astype(np.uint8))
         save_json(folder.path / "search.json", {
             "needed": search.needed, "winner": dataclasses.asdict(winner.architecture),
-            "stages": [{"stage": n.what, "correct pixels": n.correct, "samples": n.samples} for n in ancestry],
+            "stages": [{"stage": n.what, "correct pixels": n.correct, "samples so far": total}
+                       for n, total in zip(ancestry, seen)],
             "best": [(dataclasses.asdict(n.architecture), n.correct) for n in search.best.values()],
             "starts": list(search.starts.items())})
         losses = [float(winner.architecture.model(n.parameters).evaluate(dataset.inputs, dataset.targets))
                   for n in ancestry]
         history = Ancestry(len(dataset), len(dataset), [], losses, [n.correct / len(dataset) for n in ancestry],
-                           [math.nan] * len(losses), 0, seconds, "search ended", str(setting.seed),
-                           [n.samples for n in ancestry])
+                           [math.nan] * len(losses), 0, seconds, "search ended", str(setting.seed), seen)
         folder.finish(history, {"parameter_count": model.parameter_count,
                                 "correct_pixels": int(np.sum(predicted == dataset.mask))})
     return folder.path
@@ -293,4 +293,4 @@ def recount(result, dataset):
     return int(np.sum((prediction > 0.5) == (dataset.targets > 0.5)))
 
 
-SEARCH = Experiment("search", 1, run_search, read_search, border_source)
+SEARCH = Experiment("search", 2, run_search, read_search, border_source)

@@ -87,23 +87,22 @@ class Architecture:
         another one, the sum is least where each of them is. For each network the best parameters seen are returned.
         """
         from scipy.optimize import minimize  # loaded late: it takes a tenth of a second
-
         fitted = []
         for own in _in_stacks(parameters, x):
             best, least = own.copy(), np.full(len(own), np.inf, np.float32)
-
-            def loss_and_gradient(values, best=best, least=least):
-                now = values.reshape(best.shape).astype(np.float32)
-                losses, gradients = self.loss_and_gradient(now, x, targets)
-                better = losses < least
-                best[better], least[better] = now[better], losses[better]
-                return float(losses.sum()), gradients.astype(float).ravel()
-
             with np.errstate(over="ignore", invalid="ignore"):  # where a step was too long, the best is kept
-                calls = minimize(loss_and_gradient, own.astype(float).ravel(), jac=True, method="L-BFGS-B",
-                                 options={"maxiter": iterations, "maxcor": 12}).nfev
+                calls = minimize(self._sum_of_losses, own.astype(float).ravel(), (x, targets, best, least), jac=True,
+                                 method="L-BFGS-B", options={"maxiter": iterations, "maxcor": 12}).nfev
             fitted.append((best, least, np.full(len(own), calls * x.shape[1])))
         return [np.concatenate(parts) for parts in zip(*fitted)]
+
+    def _sum_of_losses(self, values, x, targets, best, least):
+        """Return the sum of a stack's losses and its gradient, as one vector; update `best` and `least` in place."""
+        now = values.reshape(best.shape).astype(np.float32)
+        losses, gradients = self.loss_and_gradient(now, x, targets)
+        better = losses < least
+        best[better], least[better] = now[better], losses[better]
+        return float(losses.sum()), gradients.astype(float).ravel()
 
     def _activation(self, number):
         return (ACTIVATIONS[self.activation] if number < len(self.hidden) else Sigmoid)()

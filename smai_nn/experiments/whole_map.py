@@ -7,7 +7,7 @@ import numpy as np
 
 from smai_nn.activations import Sigmoid, Tanh
 from smai_nn.datasets.border import BorderDataset
-from smai_nn.experiments.border import BorderSetting, border_source, median, read_border, vary
+from smai_nn.experiments.border import BorderSetting, border_source, read_border, vary
 from smai_nn.metrics import accuracy
 from smai_nn.model import build_network
 from smai_nn.optim import Adam
@@ -78,8 +78,6 @@ def best_whole_map(runs):
 def whole_map_facts(runs):
     """Return the facts of the best of some BorderResults, and of how all did."""
     best, correct = best_whole_map(runs), [int(np.sum(r.predicted == r.truth)) for r in runs]
-    return {"challenge.full_map_network": best.setting.label, "challenge.full_map_neurons": sum(best.setting.hidden),
-            "challenge.full_map_parameters": best.parameter_count, "challenge.full_map_accuracy": best.accuracy,
-            "challenge.full_map_correct": max(correct), "challenge.full_map_by_seed": ", ".join(map(str, correct)),
-            "challenge.full_map_pixels": best.truth.size, "challenge.full_map_epochs": best.history.epochs,
-            "challenge.full_map_seconds": median(runs, "seconds")}
+    return {f"challenge.full_map_{name}": value for name, value in {
+        "network": best.setting.label, "parameters": best.parameter_count, "epochs": best.history.epochs,
+        "correct": max(correct), "by_seed": ", ".join(map(str, correct)), "pixels": best.truth.size}.items()}

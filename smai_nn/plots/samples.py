@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator
 
 from smai_nn.datasets.border import COUNTRIES
 from smai_nn.experiments.border import group, median
-from smai_nn.experiments.samples import TARGET
+from smai_nn.experiments.samples import CLOSE, EVERY, TARGET
 from smai_nn.plots.curves import SAMPLES
 from smai_nn.plots.maps import COLUMN, COUNTRY_COLOURS, COUNTRY_MAP, ROW, country_patches
 from smai_nn.plots import style
@@ -23,8 +23,9 @@ def plot_sample_curves(runs):
     panel, truth = axes[0, 0], runs[0].truth
     for colour, (method, own) in zip(COLOURS, group(runs, "method").items()):
         low, middle, high = np.percentile([r.accuracies for r in own], (25, 50, 75), axis=0)
-        panel.plot(own[0].samples, middle, color=colour, linewidth=1.6, label=f"{method} ({len(own)} seeds)")
+        panel.plot(own[0].samples, middle, color=colour, linewidth=1.2, label=f"{method} ({len(own)} seeds)")
         panel.fill_between(own[0].samples, low, high, color=colour, alpha=0.2, linewidth=0)
+    panel.axvline(CLOSE, color="gray", linewidth=1, label=f"looked at: left every update, right every {EVERY} samples")
     majority = max(truth.mean(), 1 - truth.mean())
     panel.axhline(TARGET, color=BLACK, linestyle="--", linewidth=1, label=f"target, {TARGET:.0%}")
     panel.axhline(majority, color=BLACK, linestyle=":", linewidth=1, label=f"majority class, {majority:.1%}")
@@ -32,8 +33,8 @@ def plot_sample_curves(runs):
     panel.set_xlim(left=10)
     panel.set_ylim(majority - 0.15, 1)
     panel.grid(alpha=0.25)
-    title = "Accuracy on all pixels: median, and half of the seeds as a band; the accuracy axis does not start at 0"
-    describe(panel, title, SAMPLES, "accuracy", legend="below", columns=3)
+    describe(panel, "Accuracy: median over seeds, and a band that holds half of them", SAMPLES,
+             "accuracy on all pixels (axis not from 0)", legend="below", columns=3)
     return figure
 
 
@@ -49,11 +50,11 @@ def plot_settling(runs):
             panel.scatter(values, np.full(len(values), place + shift), s=16, marker=marker, color=colour, alpha=0.6)
             panel.plot([middle] * 2, [place + shift - 0.13, place + shift + 0.13], color=BLACK, linewidth=2)
             if len(values) < len(own):
-                panel.text(0.99, place + shift, f"{label}: {len(own) - len(values)} of {len(own)} never", ha="right",
-                           va="center", transform=panel.get_yaxis_transform())
+                panel.text(1.01, place + shift, f"{label}: {len(own) - len(values)} of {len(own)} never", va="center",
+                           transform=panel.get_yaxis_transform())
     plain_log_scale(panel.xaxis, "{x:,.0f}")
     panel.xaxis.set_major_locator(LogLocator())
-    panel.set_xlim(100, 40 * max(r.setting.samples for r in runs))  # room for what is never
+    panel.set_xlim(100, 1.5 * max(r.setting.samples for r in runs))
     panel.set_ylim(len(methods) - 0.5, -0.5)
     panel.set_yticks(range(len(methods)), methods)
     panel.grid(alpha=0.25, axis="x")

@@ -32,31 +32,25 @@ def plot_frontier(results):
     panel.axhline(majority, color=BLACK, linestyle=":", linewidth=1, label=f"majority class, {majority:.1%}")
     panel.set_ylim(majority - 0.01, max(target, *tops.values()) + 0.01)
     panel.grid(alpha=0.25)
-    title = "The best network of every architecture; the accuracy axis does not start at 0"
-    describe(panel, title, "weights and biases", "accuracy on all pixels", legend="below", columns=4)
+    describe(panel, "The best network of every architecture", "weights and biases",
+             "accuracy on all pixels (axis not from 0)", legend="below", columns=4)
     return figure
 
 
 def plot_units(result):
-    """Show what the units of the winner's first layer, at most four, add to z, which goes into the sigmoid; and z.
-
-    That is a unit's output times its outgoing weight, or, with more hidden layers, its output as it is.
-    """
+    """Show what at most four units of the winner's last hidden layer add to z, which goes into the sigmoid; and z."""
     height, width = result.truth.shape
     x = np.reshape(np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height)), (2, -1)).astype(np.float32)
     passed = result.winner.forward(result.parameters[None], x)
-    added, z = passed[0][1][0], passed[-1][0][0, 0]                                 # (units, pixels), (pixels,)
-    if len(passed) == 2:
-        added = added * result.winner.layers(result.parameters[None])[1][0][0]
-    pictures = {f"unit {unit + 1}": added[unit] / np.abs(added).max()
-                for unit in sorted(np.argsort(-np.ptp(added, axis=1))[:4])}
-    pictures["z, all together"] = np.clip(z / np.abs(z).mean(), -1, 1)
+    added = passed[-2][1][0] * result.winner.layers(result.parameters[None])[-1][0][0]      # (units, pixels)
+    pictures = {f"unit {unit + 1}": added[unit] for unit in sorted(np.argsort(-np.ptp(added, axis=1))[:4])}
+    pictures["z: sum and bias"] = passed[-1][0][0, 0]                             # (pixels,)
     figure, axes = new_figure(1, len(pictures), width=2, height=2.4)
     for panel, (title, values) in zip(axes[0], pictures.items()):
-        picture = panel.imshow(values.reshape(height, width), cmap="PuOr_r", vmin=-1, vmax=1)
+        picture = panel.imshow(values.reshape(height, width) / np.abs(added).max(), cmap="RdBu_r", vmin=-1, vmax=1)
         panel.contour(result.predicted, levels=[0.5], colors=BLACK, linewidths=0.8, linestyles="--")
         describe(panel, title, COLUMN, ROW)
-    colour_bar(figure, picture, axes[0].tolist(), "unit: share of the largest;\nz: in units of its mean size")
+    colour_bar(figure, picture, axes[0].tolist(), "share of the most that a unit\nadds to z (z itself: clipped)")
     share_legend(figure, [Line2D([], [], color=BLACK, linewidth=0.8, linestyle="--", label="predicted border")])
     return figure
 
@@ -69,7 +63,8 @@ def plot_ancestry(result):
     for number, (stage, *place) in enumerate(zip(result.stages, history.epoch_samples, history.epoch_loss)):
         panel.annotate(stage["stage"], place, fontsize=8, xytext=(4, -11 if number % 2 else 5),
                        textcoords="offset points")
-    panel.margins(x=0.25, y=0.15)
+    panel.margins(y=0.15)
+    panel.set_xlim(*np.multiply((-0.04, 1.2), max(1, history.samples)))  # room for the last stage's name
     panel.grid(alpha=0.25)
     describe(panel, "The winner and its ancestors", SAMPLES, "mean squared error on all pixels", legend="best")
     return figure
