@@ -50,8 +50,8 @@ class SampleSetting:
         for name in VARIED:
             require_number(getattr(self, name), name, 0, math.inf, low_open=True)
         if not self.uses_gradients and self.batch_size * self.grad_accumulation_steps != 1:
-            raise ValueError(f"batch_size, grad_accumulation_steps: expected 1 and 1 for {self.method}, which learns from "
-                             f"each sample by itself, got {self.batch_size} and {self.grad_accumulation_steps}")
+            raise ValueError(f"batch_size, grad_accumulation_steps: expected 1 and 1 for {self.method}, which learns "
+                             f"from each sample by itself, got {self.batch_size} and {self.grad_accumulation_steps}")
 
     uses_gradients = property(lambda self: self.method in GRADIENT, doc="Whether it is SGD or Adam.")
     learner = property(lambda self: self.method if self.uses_gradients else "least squares",

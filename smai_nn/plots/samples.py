@@ -25,7 +25,7 @@ def plot_sample_curves(runs):
         low, middle, high = np.percentile([r.accuracies for r in own], (25, 50, 75), axis=0)
         panel.plot(own[0].samples, middle, color=colour, linewidth=1.2, label=f"{method} ({len(own)} seeds)")
         panel.fill_between(own[0].samples, low, high, color=colour, alpha=0.2, linewidth=0)
-    panel.axvline(CLOSE, color="gray", linewidth=1, label=f"looked at: left every update, right every {EVERY} samples")
+    panel.axvline(CLOSE, color="gray", linewidth=1, label=f"every update up to here, then every {EVERY}")
     majority = max(truth.mean(), 1 - truth.mean())
     panel.axhline(TARGET, color=BLACK, linestyle="--", linewidth=1, label=f"target, {TARGET:.0%}")
     panel.axhline(majority, color=BLACK, linestyle=":", linewidth=1, label=f"majority class, {majority:.1%}")
