@@ -26,7 +26,7 @@ class ReLU(Activation):
 
     def backward(self, grad_output, pre_activation, output):
         """phi'(z) = 1 for z > 0, else 0; the kink z = 0 has the subgradient 0."""
-        return grad_output * (output > 0)
+        return grad_output * np.sign(output)  # the output is never negative; spares the cast from bool
 
 
 class Tanh(Activation):

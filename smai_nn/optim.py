@@ -102,11 +102,13 @@ class Adam(Optimizer):
         epsilon = self.epsilon * correction
         for block, p, m, v, change in self._blocks:
             g = gradients[block]
-            m *= self.beta1  # m <- beta1 m + (1 - beta1) g
-            m += np.multiply(g, 1 - self.beta1, out=change)
-            v *= self.beta2  # v <- beta2 v + (1 - beta2) g^2
-            np.multiply(g, g, out=change)
-            v += np.multiply(change, 1 - self.beta2, out=change)
+            m -= g  # m <- beta1 (m - g) + g, the mean above in one array less
+            m *= self.beta1
+            m += g
+            np.multiply(g, g, out=change)  # v <- beta2 (v - g^2) + g^2, likewise
+            v -= change
+            v *= self.beta2
+            v += change
             np.sqrt(v, out=change)  # p <- p - rate m / (sqrt(v) + epsilon)
             change += epsilon
             np.divide(m, change, out=change)
