@@ -22,7 +22,7 @@ from smai_nn.datasets import overview
 from smai_nn.datasets.sources import ROOT
 from smai_nn.execution import begin_execution, run_mode, submission
 from smai_nn.files import load_json, save_json
-from smai_nn.plots.animation import count_frames, plot_strip, save_gif
+from smai_nn.plots.animation import last_frame, save_gif
 from smai_nn.plots.style import audit, encode
 from smai_nn.profiles import current_profile
 from smai_nn.runs import DEFAULT_USERNAME, NUMPY_DEFAULT, RunFolder, runs_root, username, versions
@@ -215,19 +215,19 @@ def show_figure(figure, name, photographs=False):
 
 
 def show_film(name, runs):
-    """Make the GIF of some runs on one picture, show a strip of six epochs, and return facts about the file.
+    """Make the GIF of some runs on one picture, show its last frame, and return facts about the file.
 
-    `runs` are ReconstructionResults that kept their pictures. A replay shows the strip and the GIF that are committed.
+    `runs` are ReconstructionResults that kept their pictures. A replay reads the GIF that is committed.
     """
     picture = runs[0].setting.picture
     if run_mode() == "replay":
-        (gif,), (strip,) = ((submission() / "figures").glob(f"{name}{rest}") for rest in ("-*.gif", "-strip-*"))
-        display(Image(filename=str(strip)))
+        (gif,) = (submission() / "figures").glob(f"{name}-*.gif")
     else:
         panels = [(run.setting.method, run.setting.label, run.pictures(), run.picture_mse) for run in runs]
         gif = save_gif(runs_root() / "figures" / f"{name}-{username()}.gif", picture, panels)
-        show_figure(plot_strip(picture, panels), f"{name}-strip", photographs=True)
-    return {f"film.{picture}.frames": count_frames(gif), f"film.{picture}.megabytes": gif.stat().st_size / 1e6,
+    frames, last = last_frame(gif)
+    display(Image(last))
+    return {f"film.{picture}.frames": frames, f"film.{picture}.megabytes": gif.stat().st_size / 1e6,
             f"film.{picture}.file": f"runs/submission/figures/{gif.name}"}
 
 

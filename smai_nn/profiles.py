@@ -77,7 +77,7 @@ class PicturesProfile:
     epochs: dict = dataclasses.field(default_factory=lambda: {"smiley": 50, "cat": 150})  # in section 2.4
     blur_levels: tuple = tuple(range(11))  # those of them that there are
     blur_seeds: dict = dataclasses.field(  # level -> seeds, where there are more than the seed 0
-        default_factory=lambda: {0: (0, 1), 5: (0, 1), 10: (0, 1)})
+        default_factory=lambda: {level: (0, 1) for level in (0, 1, 2, 5, 10)})
     blur_max_epochs: int = 200  # cap where early stopping decides
 
 

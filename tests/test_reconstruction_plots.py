@@ -29,7 +29,7 @@ LEARNT = {"BASE": [made_up(0.1, image="blur_0.jpg"), made_up(0.1, image="blur_9.
 FIGURES = [
     lambda: plot_mosaic([[("a", PICTURE), ("b", GREY)], [("", PICTURE)]], "tiles"),
     lambda: plot_mosaic([[("a", GREY)]], "tiles", ("epoch", [1]), ("mapping", ["Raw"], ["blue"])),
-    lambda: plot_blurred([PICTURE, PICTURE], LEARNT, {"all": (0, 0, 1)}, (0, 1)),
+    lambda: plot_blurred([PICTURE, PICTURE], LEARNT, "all"),
     lambda: plot_errors([[("a", PICTURE, PICTURE[::-1]), ("b", GREY, GREY)]], "errors"),
     lambda: plot_maps([[("Raw", GREY / 255)]], "columns", "value"),
     lambda: plot_row_fits(RNG.random(8), {"Raw": RNG.random(8), "Fourier": RNG.random(8)}),
@@ -50,10 +50,10 @@ def test_tiles_lie_where_their_row_and_column_say():
 
 
 def test_blurred_pictures_are_cropped_to_their_boxes():
-    panel = plot_blurred([PICTURE, PICTURE[::-1]], LEARNT, {"corner": (0, 0.5, 0.5)}, (0, 1)).axes[0]
+    panel = plot_blurred([PICTURE, PICTURE[::-1]], LEARNT, "x", {"corner": (0, 0.5, 0.5)}, (0, 1)).axes[0]
     canvas = panel.images[0].get_array()
     assert np.array_equal(canvas[:4, :4], PICTURE[:4, 4:]) and np.array_equal(canvas[:4, 5:9], PICTURE[::-1][:4, 4:])
-    assert [tick.get_text() for tick in panel.get_xticklabels()] == ["corner, 0", "corner, 9"]
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == ["corner 0", "corner 9"]
 
 
 def test_film_is_made_once_and_a_replay_shows_it_without_the_pictures(monkeypatch):

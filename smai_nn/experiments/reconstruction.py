@@ -109,8 +109,9 @@ class ReconstructionResult:
     folder: Path
 
     psnr = property(lambda self: psnr(self.mse), doc="Peak signal-to-noise ratio of the reconstruction, dB.")
-    epoch_seconds = property(lambda self: float(np.mean(self.history.epoch_seconds)),
-                             doc="Mean training seconds of an epoch, without what is kept of it.")
+    epoch_seconds = property(lambda self: float(np.median(self.history.epoch_seconds)),
+                             doc="Training seconds of an epoch, without what is kept of it: the median, which a load "
+                                 "on the machine for some epochs does not change.")
     converged = property(lambda self: self.history.stop_reason == "early_stopping",
                          doc="Whether early stopping, and not the cap on epochs, ended the run.")
     variance = property(lambda self: float(self.target_energy.sum()),

@@ -1,17 +1,20 @@
-"""The GIF of section 2.4: what three mappings have learnt after every epoch, side by side; and a strip of six epochs.
+"""The GIF of section 2.4: what three mappings have learnt after every epoch, side by side.
 
-Both take `runs`, a list of (method, label, pictures, losses): uint8 (epochs, height, width[, 3]), and the mean squared
+It takes `runs`, a list of (method, label, pictures, losses): uint8 (epochs, height, width[, 3]), and the mean squared
 error of each picture.
 """
 
+import io
+
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.ticker import NullLocator
 from PIL import Image
 
 from smai_nn.files import write_atomically
-from smai_nn.plots.images import plot_mosaic, rgb
+from smai_nn.plots.images import rgb
 from smai_nn.plots.maps import COLUMN, ROW
-from smai_nn.plots.style import METHOD_COLOURS, audit, describe, drawn, new_figure, plain_log_scale
+from smai_nn.plots.style import COLOURS, JPEG_QUALITY, METHOD_COLOURS, audit, describe, drawn, new_figure, plain_log_scale
 
 DPI = 80
 MILLISECONDS = 100  # a frame
@@ -26,7 +29,9 @@ def save_gif(path, name, runs):
     """
     frames = list(draw_frames(name, runs))
     epochs = np.unique(np.geomspace(1, len(frames), 6).astype(int)) - 1
-    palette = Image.fromarray(np.concatenate([frames[epoch] for epoch in epochs])).quantize(256)
+    lines = [round(255 * part) for colour in METHOD_COLOURS.values() for part in to_rgb(colour)]
+    palette = Image.fromarray(np.concatenate([frames[epoch] for epoch in epochs])).quantize(256 - len(METHOD_COLOURS))
+    palette.putpalette(palette.getpalette() + lines)  # of their own, or a cat's would do for the blue line
     # Without dithering, so that what stands still stays as it was and costs nothing.
     first, *rest = (Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
                     for frame in without_flicker(frames))
@@ -35,10 +40,14 @@ def save_gif(path, name, runs):
                                                           duration=durations, loop=0))
 
 
-def count_frames(path):
-    """Return the number of frames in a GIF file."""
+def last_frame(path):
+    """Return (number of frames in a GIF file, the last one as the bytes of a JPEG or PNG, whichever is smaller)."""
+    jpeg, png = io.BytesIO(), io.BytesIO()
     with Image.open(path) as image:
-        return image.n_frames
+        image.seek(image.n_frames - 1)
+        image.convert("RGB").save(jpeg, "JPEG", quality=JPEG_QUALITY, optimize=True)
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(png, "PNG")
+        return image.n_frames, min(jpeg.getvalue(), png.getvalue(), key=len)
 
 
 def draw_frames(name, runs):
@@ -75,14 +84,6 @@ def _draw_panel(axes, name, run, limits):
     for artist in moving:
         artist.set_animated(True)  # drawn on top of all that stays, see `drawn`
     return moving
-
-
-def plot_strip(name, runs):
-    """Show six epochs, evenly spread on a logarithmic scale: a row for each run."""
-    epochs = np.unique(np.geomspace(1, len(runs[0][3]), 6).round().astype(int))
-    rows = [[(f"MSE {losses[e - 1]:.1e}", pictures[e - 1]) for e in epochs] for _, _, pictures, losses in runs]
-    return plot_mosaic(rows, f"{name}: what the networks have learnt after some epochs", ("epoch", epochs),
-                       ("mapping", [label for _, label, *_ in runs], [METHOD_COLOURS[method] for method, *_ in runs]))
 
 
 def without_flicker(frames):

@@ -6,6 +6,7 @@ from matplotlib.colors import LogNorm
 from smai_nn.plots.style import METHOD_COLOURS, colour_bar, describe, new_figure
 
 TILES = ("column (px), picture beside picture", "row (px), picture below picture")  # axes of a mosaic
+WIDTH = 9  # inches, of a mosaic, at most
 LEAST_ERROR = 1 / 255  # one step of 8 bits, where the scale of errors begins
 
 
@@ -25,55 +26,60 @@ def plot_mosaic(rows, title, x=None, y=None):
     return figure
 
 
-def plot_blurred(targets, runs, boxes, levels):
+def plot_blurred(targets, runs, title, boxes=None, levels=None):
     """Show targets (uint8) above what was learnt of them, `runs`: name -> results; both have one for each level.
 
-    `boxes` maps name -> (top, left, side) in parts of the picture; each is shown at `levels`, 0 the first, 1 the last.
+    `boxes` maps name -> (top, left, side) in parts of the picture, by default all of it; each is shown at `levels`, 0
+    the first, 1 the last, by default at all.
     """
-    chosen = [round(level * (len(targets) - 1)) for level in levels]
+    last = len(targets) - 1
+    chosen = range(last + 1) if levels is None else [round(level * last) for level in levels]
     pictures = [targets, *([run.image for run in own] for own in runs.values())]
     rows, names, first = [[] for _ in pictures], [], next(iter(runs.values()))
-    for name, box in boxes.items():
+    for name, box in (boxes or {"": (0, 0, 1)}).items():
         top, left, side = (round(share * len(targets[0])) for share in box)
-        names += [f"{name}, {first[i].setting.level}" for i in chosen]
+        names += [f"{name} {first[i].setting.level}".strip() for i in chosen]
         for row, source in zip(rows, pictures):
             row += [("", source[i][top:top + side, left:left + side]) for i in chosen]
     colours = [METHOD_COLOURS[own[0].setting.method] for own in runs.values()]
-    return plot_mosaic(rows, "Targets, and what was learnt of them", (r"what is shown, blur $\sigma$ (px)", names),
-                       ("method", ["target", *runs], ["black", *colours]))
+    return plot_mosaic(rows, title, (r"blur $\sigma$ (px)", names), ("method", ["target", *runs], ["black", *colours]))
 
 
 def plot_maps(rows, title, label, **colours):
     """Show maps (height, width) as one mosaic with one colour bar; a tile is (text, values)."""
     figure, panel, _ = _mosaic(rows, **colours)
     describe(panel, title, *TILES)
-    colour_bar(figure, panel.images[0], panel, label, shrink=0.9)
+    colour_bar(figure, panel.images[0], panel, label)
     return figure
 
 
 def plot_errors(rows, title):
-    """Show absolute errors of pictures; a tile is (text, picture, target), both uint8. The scale is logarithmic."""
+    """Show absolute errors of pictures, mean of the channels; a tile is (text, picture, target), both uint8. The scale is logarithmic."""
     rows = [[(text, np.abs(np.subtract(rgb(picture), rgb(target), dtype=float)).mean(axis=2) / 255)
              for text, picture, target in row] for row in rows]
     most = max(errors.max() for row in rows for _, errors in row)
     scale = LogNorm(LEAST_ERROR, max(most, 2 * LEAST_ERROR), clip=True)
-    return plot_maps(rows, title, "absolute error, mean of the channels", cmap="magma", norm=scale)
+    return plot_maps(rows, title, "absolute error", cmap="magma", norm=scale)
 
 
 def _mosaic(rows, **options):
-    """Draw tiles with their texts; return the figure, its panel, and a tile's (height, width) with the gap."""
+    """Draw tiles, their texts above them; return the figure, its panel, and a tile's (height, width) with the gap."""
     first = rows[0][0][1]
     gap = max(1, len(first) // 50)
-    height, width = first.shape[0] + gap, first.shape[1] + gap
-    tall, wide = height * len(rows) - gap, width * max(map(len, rows)) - gap
+    width = first.shape[1] + gap
+    wide = width * max(map(len, rows)) - gap
+    strip = wide // 40 if any(text for row in rows for text, _ in row) else 0  # as high as a line of text
+    height = first.shape[0] + gap + strip
+    tall = height * len(rows) - gap
     canvas = np.full((tall, wide, *first.shape[2:]), 255 if first.ndim == 3 else np.nan, first.dtype)
-    figure, axes = new_figure(width=7.4, height=6.7 * tall / wide + 0.7)
+    inches = min(WIDTH, 1 + 2.8 * max(map(len, rows)))
+    figure, axes = new_figure(width=inches, height=(inches - 0.8 - 0.9 * (first.ndim == 2)) * tall / wide + 0.8)
     for i, row in enumerate(rows):
         for j, (text, picture) in enumerate(row):
-            canvas[i * height:(i + 1) * height - gap, j * width:(j + 1) * width - gap] = picture
+            top, left = i * height + strip, j * width
+            canvas[top:(i + 1) * height - gap, left:left + width - gap] = picture
             if text:
-                axes[0, 0].text((j + 0.03) * width, (i + 0.03) * height, text, va="top", fontsize=8,
-                                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5})
+                axes[0, 0].text(left, top - strip / 4, text, va="baseline", fontsize=8.5)
     axes[0, 0].imshow(canvas, **options)
     return figure, axes[0, 0], (height, width)
 

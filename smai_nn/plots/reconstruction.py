@@ -13,7 +13,7 @@ def plot_row_fits(row, fits):
     figure, axes = new_figure(1, len(fits), width=10 / len(fits), height=3)
     for panel, (method, fit) in zip(axes[0], fits.items()):
         panel.plot(row, color=BLACK, linewidth=1, label="the row")
-        panel.plot(fit, color=METHOD_COLOURS[method], linewidth=1.6, label=f"fit of {method}'s columns")
+        panel.plot(fit, color=METHOD_COLOURS[method], linewidth=1.6, label=f"fit by {method}'s columns")
         panel.set_ylim(-0.1, 1.25)
         panel.grid(alpha=0.25)
         describe(panel, f"{method}: mean squared error {np.mean((fit - row) ** 2):.4f}", "column (px)", "intensity",
@@ -44,7 +44,7 @@ def plot_mapping_losses(groups):
             panel.semilogy(range(1, run.history.epochs + 1), run.history.epoch_loss, label=run.setting.label,
                            **_line(run.setting))
         panel.grid(alpha=0.25)
-        describe(panel, title, "epoch", "training loss, mean of the epoch (MSE)")
+        describe(panel, f"{title}: training loss by mapping", "epoch", "training loss, mean of the epoch (MSE)")
     share_legend(figure, axes[0, 0].get_legend_handles_labels()[0])
     return figure
 
@@ -58,7 +58,7 @@ def plot_residual_spectra(groups):
         for run in results:
             panel.loglog(frequencies, run.error_energy[1:], label=f"error of {run.setting.label}", **_line(run.setting))
         panel.grid(alpha=0.25)
-        describe(panel, title, "radial frequency (cycles per picture)", "mean square per unit of frequency",
+        describe(panel, f"{title}: energy of the target and of the errors", "radial frequency (cycles per picture)", "mean square per unit of frequency",
                  legend="below", columns=2)
     return figure
 
@@ -92,13 +92,13 @@ def plot_blur_explained(results):
         levels = [run.setting.level for run in runs]
         panel.semilogy(levels, [run.mse for run in runs], "o-", color=METHOD_COLOURS[runs[0].setting.method],
                        label=f"loss of {name}")
-    for dashes, label, first in (("-", "all", 0), ("--", "above 5 cycles", 6), (":", "above 25 cycles", 26)):
+    for dashes, label, first in (("-", "all", 0), ("--", "above 5 cycles", 6)):
         panel.semilogy(levels, [run.target_energy[first:].sum() for run in runs], dashes, color=BLACK,
                        label=f"target's variance, {label}")
     panel.set_xticks(levels)
     panel.grid(alpha=0.25)
     describe(panel, "What blur leaves of the target, and what of it is not learnt", r"blur $\sigma$ (px)",
-             "mean square, intensities in [0, 1]", legend="below", columns=3)
+             "mean square, intensities in [0, 1]", legend="below", columns=4)
     return figure
 
 
