@@ -14,7 +14,7 @@ from PIL import Image
 from smai_nn.files import write_atomically
 from smai_nn.plots.images import rgb
 from smai_nn.plots.maps import COLUMN, ROW
-from smai_nn.plots.style import COLOURS, JPEG_QUALITY, METHOD_COLOURS, audit, describe, drawn, new_figure, plain_log_scale
+from smai_nn.plots.style import JPEG_QUALITY, METHOD_COLOURS, audit, describe, drawn, new_figure, plain_log_scale
 
 DPI = 80
 MILLISECONDS = 100  # a frame
@@ -46,7 +46,7 @@ def last_frame(path):
     with Image.open(path) as image:
         image.seek(image.n_frames - 1)
         image.convert("RGB").save(jpeg, "JPEG", quality=JPEG_QUALITY, optimize=True)
-        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(png, "PNG")
+        image.convert("RGB").quantize(dither=Image.Dither.NONE).save(png, "PNG")
         return image.n_frames, min(jpeg.getvalue(), png.getvalue(), key=len)
 
 

@@ -54,7 +54,10 @@ def plot_maps(rows, title, label, **colours):
 
 
 def plot_errors(rows, title):
-    """Show absolute errors of pictures, mean of the channels; a tile is (text, picture, target), both uint8. The scale is logarithmic."""
+    """Show absolute errors of pictures, mean of the channels, on a logarithmic scale; a tile is (text, picture, target).
+
+    Both are uint8.
+    """
     rows = [[(text, np.abs(np.subtract(rgb(picture), rgb(target), dtype=float)).mean(axis=2) / 255)
              for text, picture, target in row] for row in rows]
     most = max(errors.max() for row in rows for _, errors in row)
@@ -67,12 +70,12 @@ def _mosaic(rows, **options):
     first = rows[0][0][1]
     gap = max(1, len(first) // 50)
     width = first.shape[1] + gap
-    wide = width * max(map(len, rows)) - gap
-    strip = wide // 40 if any(text for row in rows for text, _ in row) else 0  # as high as a line of text
+    columns = max(map(len, rows))
+    wide, inches = width * columns - gap, min(WIDTH, 1 + 2.8 * columns)
+    strip = int(0.22 * wide / inches) if any(text for row in rows for text, _ in row) else 0  # a line of text
     height = first.shape[0] + gap + strip
     tall = height * len(rows) - gap
     canvas = np.full((tall, wide, *first.shape[2:]), 255 if first.ndim == 3 else np.nan, first.dtype)
-    inches = min(WIDTH, 1 + 2.8 * max(map(len, rows)))
     figure, axes = new_figure(width=inches, height=(inches - 0.8 - 0.9 * (first.ndim == 2)) * tall / wide + 0.8)
     for i, row in enumerate(rows):
         for j, (text, picture) in enumerate(row):

@@ -58,8 +58,8 @@ def plot_residual_spectra(groups):
         for run in results:
             panel.loglog(frequencies, run.error_energy[1:], label=f"error of {run.setting.label}", **_line(run.setting))
         panel.grid(alpha=0.25)
-        describe(panel, f"{title}: energy of the target and of the errors", "radial frequency (cycles per picture)", "mean square per unit of frequency",
-                 legend="below", columns=2)
+        describe(panel, f"{title}: energy of the target and of the errors", "radial frequency (cycles per picture)",
+                 "mean square per unit of frequency", legend="below", columns=2)
     return figure
 
 
