@@ -28,16 +28,22 @@ def save_gif(path, name, runs):
     Raises ValueError for frames that lack a title, a label, a legend or the username.
     """
     frames = list(draw_frames(name, runs))
-    epochs = np.unique(np.geomspace(1, len(frames), 6).astype(int)) - 1
-    lines = [round(255 * part) for colour in METHOD_COLOURS.values() for part in to_rgb(colour)]
-    palette = Image.fromarray(np.concatenate([frames[epoch] for epoch in epochs])).quantize(256 - len(METHOD_COLOURS))
-    palette.putpalette(palette.getpalette() + lines)  # of their own, or a cat's would do for the blue line
+    palette = _palette(frames)
     # Without dithering, so that what stands still stays as it was and costs nothing.
     first, *rest = (Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
                     for frame in without_flicker(frames))
     durations = [MILLISECONDS] * len(rest) + [LAST_MILLISECONDS]
     return write_atomically(path, lambda file: first.save(file, format="GIF", save_all=True, append_images=rest,
                                                           duration=durations, loop=0))
+
+
+def _palette(frames):
+    """Return a picture whose palette fits six of the frames, and the lines."""
+    epochs = np.unique(np.geomspace(1, len(frames), 6).astype(int)) - 1
+    lines = [round(255 * part) for colour in METHOD_COLOURS.values() for part in to_rgb(colour)]
+    palette = Image.fromarray(np.concatenate([frames[epoch] for epoch in epochs])).quantize(256 - len(METHOD_COLOURS))
+    palette.putpalette(palette.getpalette() + lines)  # of their own, or a cat's would do for the blue line
+    return palette
 
 
 def last_frame(path):

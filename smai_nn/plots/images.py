@@ -54,9 +54,9 @@ def plot_maps(rows, title, label, **colours):
 
 
 def plot_errors(rows, title):
-    """Show absolute errors of pictures, mean of the channels, on a logarithmic scale; a tile is (text, picture, target).
+    """Show absolute errors of pictures, mean of the channels, on a logarithmic scale.
 
-    Both are uint8.
+    A tile is (text, picture, target), both uint8.
     """
     rows = [[(text, np.abs(np.subtract(rgb(picture), rgb(target), dtype=float)).mean(axis=2) / 255)
              for text, picture, target in row] for row in rows]
