@@ -7,6 +7,7 @@ and makes what is missing; "replay" makes none and takes all from the committed 
 import dataclasses
 import functools
 import json
+import math
 import os
 
 import numpy as np
@@ -19,6 +20,7 @@ from smai_nn.plots.run_figures import run_figures
 from smai_nn.plots.style import encode
 from smai_nn.runs import FINISHED, RunFolder, folder_of, run_sweep, runs_root
 
+STUDY_ROWS = 40  # of a study in the record of W&B, evenly spread; its folder has the table of all
 MODES = ("train", "resume", "replay")
 DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)  # what reading a damaged folder raises
 _folders = {}  # (experiment's name, setting as JSON) -> RunFolder, of all runs that this execution may take
@@ -96,9 +98,11 @@ def run_study(study, settings, description=None):
     with RunFolder.recording(study.name, about | {"setting": plain}) as folder:
         keep = functools.partial(_save_rows, folder, results)
         run_sweep(study.run, settings[len(results):], description=description or study.name, keep=keep)
-        rows = [{name: str(value) if isinstance(value, (list, tuple)) else value for name, value in (setting | row).items()}
+        rows = [{name: str(value) if isinstance(value, (list, tuple)) else value
+                 for name, value in (setting | row).items()}
                 for setting, row in zip(plain, load_json(folder.path / "rows.json"))]
-        logged = wandb_log.log_run(folder.path, about, rows, {"runs": len(rows)})
+        logged_rows = rows[::math.ceil(len(rows) / STUDY_ROWS)]
+        logged = wandb_log.log_run(folder.path, about, logged_rows, {"runs": len(rows)})
         folder.set_status("completed", runs=len(rows), wandb=logged)
     _folders[study.name, _as_text(plain)] = folder
     return read(folder.path)
@@ -136,7 +140,7 @@ def _run_and_draw(experiment, setting, progress=False):
 
 
 def _draw(path, result):
-    pictures = {name: encode(figure, colours=16) for name, figure in run_figures(result).items()}
+    pictures = {name: encode(figure, colours=8) for name, figure in run_figures(result).items()}
     for name, picture in pictures.items():  # all at once, so that an interrupted run has all of them or none
         RunFolder(path).save_picture(name, *picture)
 

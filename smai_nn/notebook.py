@@ -200,7 +200,7 @@ def show_script(name):
 
 
 def _show_folded(summary, code):
-    _display(f"<details><summary>{summary}</summary>\n\n```python\n{code.rstrip()}\n```\n\n</details>")
+    _display(f"<details><summary>{summary}</summary>\n\n```python\n{code.rstrip()}\n```\n</details>")
 
 
 def show_figure(figure, name, photographs=False):

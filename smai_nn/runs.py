@@ -2,7 +2,8 @@
 
     runs/20251014-235900-1f3a-name/
         settings.json    what was asked for: experiment, version, setting with its seed, data source, package versions
-        history.npz      loss of every iteration; loss, accuracy and seconds of every epoch
+        history.npz      loss of every iteration (of more than 4,000, the range of each 500th of them); loss, accuracy
+                         and seconds of every epoch
         parameters.npz   the model's final parameters
         <name>.npz       other arrays that the result is read from, such as the predicted map
         metrics.json     final figures and the status: running, completed, diverged, interrupted or failed
@@ -43,6 +44,7 @@ FINISHED = ("completed", "diverged")  # the states of a folder from which a resu
 NAME_LENGTH = 24  # of a run folder's name after its timestamp: Windows' paths end at 260 characters
 PATIENCE = 4  # seconds that interrupted workers have to write what they have
 SAVE_SECONDS = 5  # between two times that a sweep's results so far are kept
+MOST_ITERATIONS = 4000  # calls of Model.train of which a history keeps every loss
 MOST_ROWS = 10  # of a training run in W&B's record: a row takes about 420 bytes and 0.4 ms
 NUMPY_DEFAULT = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}  # whatever numpy.seterr said
 _interrupts = []  # the signals that have come in the outermost `heeding_one_interrupt`
@@ -180,17 +182,24 @@ class RunFolder:
         """Save a picture's bytes as <name>-<username>.<ending> and return the Path."""
         return write_atomically(self.path / f"{name}-{username()}.{ending}", lambda file: file.write(content))
 
-    def finish(self, history, figures, *, model=None, status="completed"):
+    def finish(self, history, figures, *, model=None, half=False, status="completed"):
         """Write history, final parameters (of `model`, if given), W&B's record, and last the figures with the status.
+
+        With `half` the parameters are kept in half precision: for results that have what the network says beside them.
 
         After an interrupted training, raises KeyboardInterrupt again, without a record for W&B.
         """
+        series = history.series()
+        series["iteration_loss"] = _least_and_greatest(series["iteration_loss"])
         short = ("iteration_loss", "epoch_seconds")  # half the room: of these, three digits are all that is ever shown
         with np.errstate(over="ignore"):
             self.save_arrays("history", **{name: values.astype(np.float16 if name in short else np.float32)
-                                           for name, values in history.series().items()})
+                                           for name, values in series.items()})
         if model is not None:
-            model.save_to(self.path / "parameters.npz")
+            file = model.save_to(self.path / "parameters.npz")
+            if half:
+                halves = {name: array.astype(np.float16) for name, array in load_npz(file).items()}
+                self.save_arrays("parameters", **halves)
         figures = {**history.summary(), **figures}
         if history.stop_reason == "interrupted":  # without W&B, which may take longer than there is time
             self.set_status("interrupted", **figures)
@@ -209,6 +218,15 @@ class RunFolder:
     def arrays(self, name):
         """Return the arrays of <name>.npz, a dict."""
         return load_npz(self.path / f"{name}.npz")
+
+
+def _least_and_greatest(losses):
+    """Of a long series keep what its plot shows: each stretch becomes half its least, half its greatest value."""
+    if len(losses) <= MOST_ITERATIONS:
+        return losses
+    stretches = np.array_split(losses, MOST_ITERATIONS // 8)
+    return np.concatenate([np.where(np.arange(len(losses)) < len(losses) // 2, losses.min(), losses.max())
+                           for losses in stretches])
 
 
 def _wandb_rows(history):

@@ -212,7 +212,7 @@ class Trainer:
         self.stop("max_epochs")
 
     def _run_epoch(self, x, y, rate, bar):
-        """Pass every sample through the model once; return the mean loss, or None if a callback stopped before the end."""
+        """Pass every sample through the model once; return the mean loss, or None if a callback stopped it."""
         model, history, config = self.model, self.history, self.config
         total, pending = 0.0, 0
         order = self.rng.permutation(len(x))

@@ -15,7 +15,8 @@ import pytest
 from tiny import TinySetting, run_tiny
 
 from smai_nn import Adam, History, Linear, Model, Tanh, runs, wandb_log
-from smai_nn.runs import RunFolder, restore_setting, run_sweep, running_folders, runs_root, username
+from smai_nn.runs import (
+    MOST_ITERATIONS, RunFolder, _least_and_greatest, restore_setting, run_sweep, running_folders, runs_root, username)
 
 ROOT = Path(__file__).parents[1]
 
@@ -178,3 +179,12 @@ def test_a_record_has_few_rows_the_last_epoch_among_them():
     rows = runs._wandb_rows(history)
     assert len(rows) == runs.MOST_ROWS and rows[-1]["epoch"] == 500 and rows[0]["samples"] == 10
     assert runs._wandb_rows(History(10, 5)) == []
+
+
+def test_a_long_series_keeps_its_range_and_its_length():
+    losses = np.random.default_rng(0).random(MOST_ITERATIONS + 7)
+    kept = _least_and_greatest(losses)
+    assert kept.shape == losses.shape and len(np.unique(kept)) <= MOST_ITERATIONS // 4
+    for part, short in zip(np.array_split(losses, MOST_ITERATIONS // 8), np.array_split(kept, MOST_ITERATIONS // 8)):
+        assert (short.min(), short.max()) == (part.min(), part.max())
+    np.testing.assert_array_equal(_least_and_greatest(losses[:MOST_ITERATIONS]), losses[:MOST_ITERATIONS])

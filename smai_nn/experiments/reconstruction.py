@@ -175,7 +175,7 @@ def run_reconstruction(setting, progress=False):
         if keeper.pictures:
             folder.save_arrays("frames", pictures=np.stack(keeper.pictures))
         folder.finish(history, {"in_width": loader.feature_width, "parameter_count": model.parameter_count,
-                                "mse": _mse(prediction, loader.targets)}, model=model)
+                                "mse": _mse(prediction, loader.targets)}, model=model, half=True)
     return folder.path
 
 
