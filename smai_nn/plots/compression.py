@@ -41,7 +41,7 @@ def plot_epoch_losses(results):
     describe(panel, "Loss of the autoencoders of digits over the epochs", "epoch", MSE)
     kinds = [Line2D([], [], color=BLACK, linestyle=":", label="training, mean of the epoch"),
              Line2D([], [], color=BLACK, linestyle="-", marker=".", label="test, after the epoch")]
-    share_legend(figure, [*panel.get_legend_handles_labels()[0], *kinds], columns=5)
+    share_legend(figure, [*panel.get_legend_handles_labels()[0], *kinds], columns=3)
     return figure
 
 

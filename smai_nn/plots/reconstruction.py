@@ -98,7 +98,7 @@ def plot_blur_explained(results):
     panel.set_xticks(levels)
     panel.grid(alpha=0.25)
     describe(panel, "What blur leaves of the target, and what of it is not learnt", r"blur $\sigma$ (px)",
-             "mean square, intensities in [0, 1]", legend="below", columns=4)
+             "mean square, intensities in [0, 1]", legend="below", columns=2)
     return figure
 
 
