@@ -156,7 +156,7 @@ def processes_marked(mark):
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_keeps_what_ran_and_resume_goes_on_from_there(number, notebook, monkeypatch, tmp_path):
     monkeypatch.setenv("SMAI_TINY_PAUSE", "0.05")
     monkeypatch.setenv("MARK", tmp_path.as_posix())

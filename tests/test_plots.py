@@ -110,7 +110,8 @@ def test_a_shared_legend_or_a_colour_bar_of_the_same_scale_is_enough():
 
 
 def test_a_users_matplotlibrc_does_not_reach_the_figures():
-    matplotlib.rcParams.update({"image.origin": "lower", "axes.titlecolor": "white", "figure.figsize": (1, 1)})
+    matplotlib.rcParams.update({"image.origin": "lower", "text.usetex": True, "axes.titlecolor": "white",
+                                "figure.figsize": (1, 1)})
     figure = plot_map_prediction(MASK, MASK, COUNTRIES, "x")
     assert figure.axes[0].get_ylim() == (9.5, -0.5) and figure.axes[0].title.get_color() == "black"
 
