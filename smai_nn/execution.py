@@ -140,7 +140,7 @@ def _run_and_draw(experiment, setting, progress=False):
 
 
 def _draw(path, result):
-    pictures = {name: encode(figure, colours=8) for name, figure in run_figures(result).items()}
+    pictures = {name: encode(figure, colours=16) for name, figure in run_figures(result).items()}
     for name, picture in pictures.items():  # all at once, so that an interrupted run has all of them or none
         RunFolder(path).save_picture(name, *picture)
 
