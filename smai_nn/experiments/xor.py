@@ -8,27 +8,25 @@ import itertools
 
 import numpy as np
 
-from smai_nn.activations import ACTIVATIONS
+from smai_nn.activations import ACTIVATIONS, Identity, Sigmoid
 from smai_nn.experiments.border import group
 from smai_nn.gradcheck import compare_gradients
 from smai_nn.metrics import accuracy
 from smai_nn.model import build_network
 from smai_nn.optim import Adam
 from smai_nn.runs import Study
-from smai_nn.trainer import Callback, TrainConfig, Trainer
 
 LEARNING_RATE = 0.02
 UPDATES_PER_START = 500  # after which a run that has not converged draws new initial weights
 MARGIN = 0.25  # learnt: every output is at most this far from its label, so well beyond 100% accuracy
 DRAWS, OUTPUT_GAIN = 4, 0.1  # of the initial values, see `xor_model`
-LOOK_EVERY = 10  # updates between two looks whether it has been learnt
-CHECK_EPSILONS = (1e-4, 1e-5)  # the gradient is checked with both, and the better one counts
+RUN_EPSILONS = (1e-4, 1e-5)  # a run's gradient is checked with both, and the better one counts
+EPSILONS = tuple(10.0 ** -k for k in range(1, 11))  # of section 1.3.2
 
 
-def xor_arrays(dtype=np.float64):
-    """Return inputs (4, 2) and targets (4, 1): x1 XOR x2 for all x1, x2 in {0, 1}."""
-    inputs = np.array([(0, 0), (0, 1), (1, 0), (1, 1)], dtype)
-    return inputs, np.array([[0], [1], [1], [0]], dtype)
+def xor_arrays():
+    """Return inputs (4, 2) and targets (4, 1), float64: x1 XOR x2 for all x1, x2 in {0, 1}."""
+    return np.array([(0.0, 0), (0, 1), (1, 0), (1, 1)]), np.array([[0.0], [1], [1], [0]])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +43,6 @@ class XorSetting:
 
     network = property(lambda self: "-".join(map(str, (2, *self.widths, 1))), doc="All widths, such as '2-8-4-1'.")
     family = property(lambda self: " + ".join(self.activations), doc="The hidden layers, such as 'relu + identity'.")
-    label = property(lambda self: f"{self.network} {self.family}", doc="Network and hidden layers.")
     is_narrow = property(lambda self: min(self.widths) < 4, doc="Whether a layer is close to the least that XOR needs.")
 
 
@@ -60,29 +57,18 @@ class XorResult:
     updates: int  # over all starts
     starts: int  # 1: the first initial weights led to success
     gradient_error: float | None  # maximum relative error of the gradient, if checked
-    losses: np.ndarray  # of the last start, every LOOK_EVERY updates, float32
+    losses: np.ndarray  # of the last start, every tenth update, float32
     parameters: np.ndarray  # final, flat, float32
 
 
-class StopWhenLearnt(Callback):
-    """Stops training once every output is within MARGIN of its label; looks at every LOOK_EVERY-th update."""
-
-    def on_epoch_end(self, trainer):
-        """Look, if it is time; with four samples in one batch, an epoch is an update."""
-        if trainer.history.epochs % LOOK_EVERY == 0:
-            x, y = xor_arrays()
-            if np.abs(trainer.model.predict(x) - y).max() <= MARGIN:
-                trainer.stop("learnt")
-
-
-def xor_settings(widths, pairs, families, outputs, seeds):
+def xor_settings(widths, families, outputs, seeds):
     """Return every combination as a list of XorSetting; the gradient is checked in the runs of the first seed.
 
     `families` are tuples of the hidden layers' activations; each has every one of `widths` in all layers, and those of
-    two layers also every pair of widths in `pairs`. `outputs` holds (output activation, loss) pairs.
+    two layers also 8-4 and 4-8. `outputs` holds (output activation, loss) pairs.
     """
     shapes = [(family, (width,) * len(family)) for family in families for width in widths]
-    shapes += [(family, pair) for family in families if len(family) == 2 for pair in pairs]
+    shapes += [(family, pair) for family in families if len(family) == 2 for pair in ((8, 4), (4, 8))]
     return [XorSetting(shape, family, output, loss, seed, check_gradient=seed == seeds[0])
             for (family, shape), (output, loss), seed in itertools.product(shapes, outputs, seeds)]
 
@@ -91,8 +77,8 @@ def xor_model(setting, rng):
     """Return the untrained float64 Model of an XorSetting.
 
     Of DRAWS initial values it has those whose last hidden layer tells the four samples apart best: where the rows of
-    its outputs, with a 1 for the bias, have the largest least singular value. The output layer begins at a tenth of its
-    usual size, so that every output is near the sigmoid's steepest point and none is saturated on the wrong side.
+    its outputs, with a 1 for the bias, have the largest least singular value. The output weights begin at a tenth of
+    their usual size, so that every output is near the sigmoid's steepest point and none is saturated on the wrong side.
     """
     models, singular_values = [], []
     for _ in range(DRAWS):
@@ -109,146 +95,91 @@ def xor_model(setting, rng):
 
 
 def run_xor(setting):
-    """Train on the four samples until learnt; return an XorResult.
+    """Train on the four samples, as one batch, until learnt; return an XorResult.
 
     There are dead units and minima that no gradient leads out of. Who is not done after UPDATES_PER_START updates
     therefore starts again with new weights from the same seed's stream; all updates and starts count.
     """
     x, y = xor_arrays()
-    initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
-    config = TrainConfig(batch_size=4, max_epochs=UPDATES_PER_START, patience=None, evaluate_every=0)
-    updates, gradient_error = 0, None
-    for start in range(1, setting.most_starts + 1):
-        model = xor_model(setting, initial_rng)
-        if setting.check_gradient and start == 1:
-            gradient_error = min(compare_gradients(model, x, y, e).max_relative_error for e in CHECK_EPSILONS)
-        history = Trainer(model, config, rng=shuffle_rng, callbacks=[StopWhenLearnt()]).fit(x, y)
-        updates += history.updates
-        if history.stop_reason != "max_epochs":
-            break
+    (rng,) = np.random.default_rng(setting.seed).spawn(1)  # a stream of its own, for initial values
+    error, gradient_error, updates, starts = 1.0, None, 0, 0
+    while error > MARGIN and starts < setting.most_starts:
+        model, losses = xor_model(setting, rng), []
+        if setting.check_gradient and starts == 0:
+            gradient_error = min(compare_gradients(model, x, y, e).max_relative_error for e in RUN_EPSILONS)
+        starts += 1
+        while error > MARGIN and len(losses) < UPDATES_PER_START:
+            losses.append(model.train(x, y))
+            model.update()
+            error = float(np.abs(model.predict(x) - y).max())
+        updates += len(losses)
     p = model.predict(x)
-    return XorResult(setting, p.ravel().tolist(), accuracy(p, y), float(np.abs(p - y).max()),
-                     updates, start, gradient_error, np.float32(history.epoch_loss[::LOOK_EVERY]),
-                     np.float32(model.parameters))
+    return XorResult(setting, p.ravel().tolist(), accuracy(p, y), error, updates, starts, gradient_error,
+                     np.float32(losses[::10]), np.float32(model.parameters))
 
 
-XOR = Study("xor", 1, run_xor, XorResult)
-
-
-def output_grid(result, points=81):
-    """Return the network's output on a grid over [-0.25, 1.25]^2, (points, points), row 0 at the least x2."""
-    model = xor_model(result.setting, np.random.default_rng(0))
-    model.parameters = result.parameters
-    axis = np.linspace(-0.25, 1.25, points)
-    x1, x2 = np.meshgrid(axis, axis)
-    return model.predict(np.stack([x1.ravel(), x2.ravel()], 1)).reshape(points, points)
-
-
-@dataclasses.dataclass(frozen=True)
-class GradientSetting:
-    """One network whose gradients are checked with a sweep of epsilon: 2-6-6-2 on XOR and its complement."""
-
-    activation: str
-    loss: str
-    seed: int
-    epsilons: tuple = tuple(10.0 ** -k for k in range(1, 11))
-
-
-@dataclasses.dataclass(frozen=True)
-class GradientResult:
-    """What one network's gradients came to."""
-
-    setting: GradientSetting
-    errors: list  # maximum relative error over all weights and biases for each epsilon; None: all were excluded
-    compared: int  # entries, over all epsilons
-    excluded: int  # entries left out because a ReLU's kink lies within the step
-
-
-def run_gradients(setting):
-    """Compare backpropagation with central differences on the four samples as one batch; return a GradientResult."""
-    x, y = xor_arrays()
-    y = np.hstack([y, 1 - y])
-    output = "sigmoid" if setting.loss == "bce" else setting.activation
-    model = build_network((2, 6, 6, 2), ACTIVATIONS[setting.activation], ACTIVATIONS[output], loss=setting.loss,
-                          optimizer=None, rng=np.random.default_rng(setting.seed), dtype=np.float64)
-    if output == "relu":
-        model.layers[-1].biases += 1  # a silent output unit would have nothing but zeros to compare
-    found = [compare_gradients(model, x, y, epsilon) for epsilon in setting.epsilons]
-    return GradientResult(setting, [f.max_relative_error for f in found], sum(f.relative_errors.size for f in found),
-                          sum(f.excluded for f in found))
-
-
-GRADIENTS = Study("gradients", 1, run_gradients, GradientResult)
-
-
-def gradient_settings(seeds):
-    """Return a GradientSetting for every activation, loss and seed."""
-    return [GradientSetting(*values) for values in itertools.product(ACTIVATIONS, ("mse", "bce"), seeds)]
-
-
-def worst_errors(results):
-    """Return {(activation, loss): maximum relative error over seeds for each epsilon, an array}."""
-    return {pair: np.fmax.reduce(np.array([r.errors for r in own], float))  # None becomes NaN, which fmax passes over
-            for pair, own in group(results, "activation", "loss").items()}
+XOR = Study("xor", 2, run_xor, XorResult)
 
 
 def xor_table(results, by):
     """Return a table row for each value of the setting `by`, "family" or "network"."""
     return [{by: value, "runs": len(own), "at 100 %": sum(r.accuracy == 1 for r in own),
-             "from the first start": f"{first_start_share(own):.1%}", "most starts": max(r.starts for r in own),
-             "median updates": int(np.median([r.updates for r in own])),
-             "largest error": f"{max(r.largest_error for r in own):.3f}", "gradient error": f"{worst_gradient(own):.0e}"}
+             "from the first start": f"{np.mean([r.starts == 1 for r in own]):.1%}",
+             "most starts": max(r.starts for r in own), "median updates": int(np.median([r.updates for r in own])),
+             "largest error": f"{max(r.largest_error for r in own):.3f}",
+             "gradient error": f"{max(r.gradient_error or 0 for r in own):.0e}"}
             for value, own in group(results, by).items()]
-
-
-def first_start_share(results):
-    """Return the share of runs that learnt XOR from their first initial weights."""
-    return float(np.mean([r.starts == 1 for r in results]))
-
-
-def worst_gradient(results):
-    """Return the largest of the gradients' relative errors, of those runs that checked it."""
-    return max(r.gradient_error for r in results if r.gradient_error is not None)
 
 
 def prediction_table(result):
     """Return a table row for each of the four samples: label and prediction of one run."""
-    inputs, targets = xor_arrays(int)
-    return [{"x1": a, "x2": b, "label": label, "prediction": f"{p:.4f}"}
-            for (a, b), (label,), p in zip(inputs.tolist(), targets.tolist(), result.predictions)]
-
-
-def gradient_table(results):
-    """Return a table row for each activation and loss: the worst entry's relative error, by step."""
-    epsilons = results[0].setting.epsilons
-    return [{"activation": name, "loss": loss.upper(), "best epsilon": f"{epsilons[np.nanargmin(e)]:.0e}",
-             "relative error there": f"{np.nanmin(e):.0e}", "at 1e-1": f"{e[0]:.0e}", "at 1e-10": f"{e[-1]:.0e}"}
-            for (name, loss), e in worst_errors(results).items()]
+    samples = itertools.product((0, 1), repeat=2)
+    return [{"x1": a, "x2": b, "label": a ^ b, "prediction": f"{p:.4f}"}
+            for (a, b), p in zip(samples, result.predictions)]
 
 
 def xor_facts(results, controls):
     """Return the facts of section 1.3.1; `controls` are runs of linear networks."""
-    wide, narrow = ([r for r in results if r.setting.is_narrow == is_narrow] for is_narrow in (False, True))
-    successes = sum(r.accuracy == 1 for r in results)
-    return {"xor.runs": len(results), "xor.wide_runs": len(wide), "xor.successes": successes,
-            "xor.first_start_share": first_start_share(wide), "xor.narrow_share": first_start_share(narrow),
-            "xor.most_starts_wide": max(r.starts for r in wide), "xor.most_starts": max(r.starts for r in results),
-            "xor.largest_error": max(r.largest_error for r in results), "xor.gradient_error": worst_gradient(results),
-            "xor.control_accuracy": max(c.accuracy for c in controls),
-            "xor.control_loss": float(np.median([c.losses[-1] for c in controls]))}
+    starts = {is_narrow: np.array([r.starts for r in own]) for is_narrow, own in group(results, "is_narrow").items()}
+    return {"xor.runs": len(results), "xor.successes": sum(r.accuracy == 1 for r in results),
+            "xor.wide_runs": len(starts[False]), "xor.most_starts": max(r.starts for r in results),
+            "xor.first_start_share": np.mean(starts[False] == 1), "xor.narrow_share": np.mean(starts[True] == 1),
+            "xor.largest_error": max(r.largest_error for r in results),
+            "xor.gradient_error": max(r.gradient_error or 0 for r in results),
+            "xor.control_accuracy": max(c.accuracy for c in controls)}
 
 
-def gradient_facts(results):
-    """Return the facts of section 1.3.2.
+def check_gradients():
+    """Compare backpropagation with central differences in a 2-6-6-2 network for every activation and loss.
 
-    The fall is the power of epsilon that the error follows between the first epsilon and the third, a hundredth of it,
-    over the pairs of activation and loss whose error there is not round-off alone.
+    The four samples of XOR and its complement are one batch. Return {(activation, loss): largest relative error of any
+    entry for each of EPSILONS, an array}, how many entries were compared, and how many left out.
     """
-    worst = worst_errors(results).values()
-    falls = [float(np.log10(e[0] / e[2]) / 2) for e in worst if e[0] > 1e-6]
-    return {"gradient_check.max_relative_error": max(float(np.nanmin(e)) for e in worst),
+    x, y = xor_arrays()
+    targets = np.hstack([y, 1 - y])  # (4, 2)
+    errors, compared, excluded = {}, 0, 0
+    for activation, loss in itertools.product(ACTIVATIONS, ("mse", "bce")):
+        model = build_network((2, 6, 6, 2), ACTIVATIONS[activation], Sigmoid if loss == "bce" else Identity,
+                              loss=loss, optimizer=None, rng=np.random.default_rng(0), dtype=np.float64)
+        found = [compare_gradients(model, x, targets, epsilon) for epsilon in EPSILONS]
+        errors[activation, loss] = np.array([f.max_relative_error for f in found])
+        compared += sum(f.relative_errors.size for f in found)
+        excluded += sum(f.excluded for f in found)
+    return errors, compared, excluded
+
+
+def gradient_table(errors):
+    """Return a table row for each activation and loss: the worst entry's relative error, by step."""
+    return [{"activation": name, "loss": loss.upper(), "best epsilon": f"{EPSILONS[np.nanargmin(e)]:.0e}",
+             "relative error there": f"{np.nanmin(e):.0e}", "at 1e-1": f"{e[0]:.0e}", "at 1e-10": f"{e[-1]:.0e}"}
+            for (name, loss), e in errors.items()]
+
+
+def gradient_facts(errors, compared, excluded):
+    """Return the facts of section 1.3.2, of what `check_gradients` found."""
+    # The power of epsilon that the error follows from 0.1 to 0.001, where it is not round-off alone.
+    falls = [np.log10(e[0] / e[2]) / 2 for e in errors.values() if e[0] > 1e-6]
+    return {"gradient_check.max_relative_error": max(np.nanmin(e) for e in errors.values()),
             "gradient_check.least_fall": min(falls), "gradient_check.largest_fall": max(falls),
-            "gradient_check.at_smallest_epsilon": max(float(e[-1]) for e in worst),
-            "gradient_check.exact": len(worst) - len(falls),
-            "gradient_check.compared": sum(r.compared for r in results),
-            "gradient_check.excluded": sum(r.excluded for r in results)}
+            "gradient_check.at_smallest_epsilon": max(e[-1] for e in errors.values()),
+            "gradient_check.compared": compared, "gradient_check.excluded": excluded}
