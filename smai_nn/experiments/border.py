@@ -5,6 +5,7 @@ In: a BorderSetting. Out: a run folder with the predicted map, and the BorderRes
 
 import dataclasses
 import itertools
+import operator
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,9 @@ from smai_nn.datasets import sources
 from smai_nn.datasets.border import BorderDataset
 from smai_nn.metrics import accuracy
 from smai_nn.model import build_network
-from smai_nn.optim import OPTIMIZERS
+from smai_nn.optim import Adam
 from smai_nn.runs import Experiment, RunFolder, restore_setting
 from smai_nn.trainer import History, TrainConfig, Trainer
-
-STUCK_EPOCHS, STUCK_GAIN = 20, 0.005  # see BorderResult.is_stuck
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,9 +27,7 @@ class BorderSetting:
 
     hidden: tuple = (32, 32)  # widths of the hidden layers
     activation: str = "relu"  # of all hidden layers
-    loss: str = "bce"  # or "mse"; the output is a sigmoid either way
-    optimizer: str = "adam"
-    learning_rate: float = 0.003
+    learning_rate: float = 0.003  # of Adam; the output is a sigmoid, the loss BCE
     batch_size: int = 32
     grad_accumulation_steps: int = 1
     max_epochs: int = 500
@@ -40,16 +37,11 @@ class BorderSetting:
 
     def __post_init__(self):
         require_choice(self.activation, "activation", tuple(ACTIVATIONS))
-        require_choice(self.optimizer, "optimizer", tuple(OPTIMIZERS))
 
     depth = property(lambda self: len(self.hidden), doc="Number of hidden layers.")
     width = property(lambda self: self.hidden[0], doc="Width of the first hidden layer.")
     label = property(lambda self: f"{'-'.join(map(str, (2, *self.hidden, 1)))} {self.activation}",
                      doc="All widths and the activation, such as '2-32-32-1 relu'.")
-    batching = property(lambda self: f"batch {self.batch_size}, accumulation {self.grad_accumulation_steps}",
-                        doc="Such as 'batch 32, accumulation 1'.")
-    samples_per_update = property(lambda self: self.batch_size * self.grad_accumulation_steps,
-                                  doc="Samples whose gradients one update uses.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,18 +63,13 @@ class BorderResult:
         """Epochs times the median of an epoch's seconds: what the training took, without what else the machine did."""
         return self.history.epochs * float(np.median(self.history.epoch_seconds))
 
-    @property
-    def is_stuck(self):
-        """Whether it ended on the majority's plateau: within STUCK_EPOCHS epochs, at most STUCK_GAIN above it."""
-        return self.history.epochs <= STUCK_EPOCHS and self.accuracy <= self.majority_accuracy + STUCK_GAIN
-
 
 def run_border(setting, progress=False):
     """Train one network until early stopping; return the path of its run folder."""
     dataset = BorderDataset()
     initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
-    model = build_network((2, *setting.hidden, 1), ACTIVATIONS[setting.activation], Sigmoid, loss=setting.loss,
-                          optimizer=OPTIMIZERS[setting.optimizer](setting.learning_rate), rng=initial_rng)
+    model = build_network((2, *setting.hidden, 1), ACTIVATIONS[setting.activation], Sigmoid, loss="bce",
+                          optimizer=Adam(setting.learning_rate), rng=initial_rng)
     config = TrainConfig(setting.batch_size, setting.grad_accumulation_steps, setting.max_epochs, setting.patience,
                          setting.relative_loss_threshold, progress=progress)
     with RunFolder.recording(f"{setting.label}-s{setting.seed}", BORDER.described(setting, dataset.source)) as folder:
@@ -110,7 +97,7 @@ def border_source(setting=None):
     return sources.find_file("border.png")
 
 
-BORDER = Experiment("border", 1, run_border, read_border, border_source)
+BORDER = Experiment("border", 2, run_border, read_border, border_source)
 
 
 def vary(base, seeds, **lists):
@@ -121,10 +108,9 @@ def vary(base, seeds, **lists):
 
 def group(results, *names):
     """Return a dict value -> list of results, by the named attributes of their settings (a tuple for several names)."""
-    groups = {}
+    groups, values = {}, operator.attrgetter(*names)
     for result in results:
-        values = tuple(getattr(result.setting, name) for name in names)
-        groups.setdefault(values if len(names) > 1 else values[0], []).append(result)
+        groups.setdefault(values(result.setting), []).append(result)
     return groups
 
 
@@ -145,20 +131,8 @@ def spread(results, name, form, scale=1):
     return f"{np.median(values):{form}} ({values.min():{form}}–{values.max():{form}})"
 
 
-def summary(results, *names):
-    """Return a table row for each combination of the named settings: medians over seeds, range in brackets."""
-    return [{name: getattr(runs[0].setting, name) for name in names}
-            | {"parameters": runs[0].parameter_count, "final loss": spread(runs, "loss", ".3f"),
-               "accuracy (%)": spread(runs, "accuracy", ".1f", 100), "epochs": f"{median(runs, 'epochs'):.0f}",
-               "thousand samples": f"{median(runs, 'samples') / 1e3:.0f}", "seconds": f"{median(runs, 'training_seconds'):.2f}",
-               "stuck": f"{sum(r.is_stuck for r in runs)} of {len(runs)}"} for runs in group(results, *names).values()]
-
-
 def pivot(results, down, across, cell):
-    """Return a table: a row for each value of the settings `down` (a tuple of names), a column for each of `across`.
-
-    `cell(runs)` makes a text of the runs of one setting.
-    """
+    """Return a table: rows for the settings `down` (a tuple of names), columns for `across`, in them `cell(runs)`."""
     rows, columns = [], sorted(group(results, across))
     for runs in group(results, *down).values():
         own = group(runs, across)
@@ -168,16 +142,11 @@ def pivot(results, down, across, cell):
 
 
 def loss_and_accuracy(runs):
-    """Return a table's cell: median loss, median accuracy with its range, and how many are stuck, if any are."""
-    return f"{median(runs, 'loss'):.3f}, {spread(runs, 'accuracy', '.1f', 100)} %{_stuck(runs)}"
+    """Return a table's cell: median loss, and median accuracy with its range."""
+    return f"{median(runs, 'loss'):.3f}, {spread(runs, 'accuracy', '.1f', 100)} %"
 
 
 def cost(runs):
-    """Return a table's cell: median accuracy, thousand samples and seconds, and how many are stuck, if any are."""
+    """Return a table's cell: median accuracy, thousand samples and seconds."""
     return (f"{100 * median(runs, 'accuracy'):.1f} %, {median(runs, 'samples') / 1e3:.0f} k, "
-            f"{median(runs, 'training_seconds'):.2f} s{_stuck(runs)}")
-
-
-def _stuck(runs):
-    stuck = sum(r.is_stuck for r in runs)
-    return f", {stuck} stuck" if stuck else ""
+            f"{median(runs, 'training_seconds'):.2f} s")

@@ -1,12 +1,11 @@
-"""Curves over training: loss and accuracy against samples seen, early stopping."""
+"""Curves: loss against samples seen, final loss, accuracy and costs against settings, gradients against the step."""
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
-from smai_nn.plots.style import BLUE, GREEN, RED, SERIES, describe, new_figure, plain_log_scale
+from smai_nn.experiments.border import group, median, values_of
+from smai_nn.plots.style import ACTIVATION_STYLES, SERIES, describe, new_figure, plain_log_scale, share_legend
 
 SAMPLES = "training samples seen"
-COLUMNS = 300  # that a curve of single iterations is drawn in: about one for two pixels
 
 
 def plot_loss_against_samples(histories, title="Training loss against samples seen", loss_name="training loss"):
@@ -19,11 +18,13 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     figure, axes = new_figure(width=6.4, height=3, margins=(0.7, 0.5, 0.2, 0.3))
     panel = axes[0, 0]
     for colour, (label, history) in zip(SERIES, histories.items()):
-        if len(histories) == 1:  # not antialiased: a third of the bytes
-            panel.fill_between(*_columns(history.iteration_samples, history.iteration_loss), color=colour, alpha=0.2,
-                               linewidth=0.6, antialiased=False, label="range of single iterations")
+        if len(histories) == 1:  # the ranges of 300 stretches look as all points do, and make a smaller file
+            losses = np.array(history.iteration_loss)
+            starts = np.arange(0, len(losses), max(1, len(losses) // 300))
+            panel.fill_between(history.iteration_samples[starts], np.minimum.reduceat(losses, starts),
+                               np.maximum.reduceat(losses, starts), color=colour, alpha=0.2, linewidth=0.6,
+                               antialiased=False, label="range of single iterations")
         panel.plot(history.epoch_samples, history.epoch_loss, color=colour, linewidth=1.8, label=f"{label}, epoch mean")
-    panel.xaxis.set_major_locator(MaxNLocator(4))
     plain_log_scale(panel.yaxis)
     if means := [mean for history in histories.values() for mean in history.epoch_loss if mean > 0]:
         panel.set_ylim(bottom=min(means) / 2)
@@ -32,36 +33,58 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     return figure
 
 
-def _columns(x, y):
-    """Return x, least and greatest y of about COLUMNS stretches of a curve: drawn, they look as all its points do."""
-    starts = np.arange(0, len(y), max(1, len(y) // COLUMNS))
-    ends = np.append(starts[1:], len(y)) - 1
-    return x[ends], np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
-
-
-def plot_early_stopping(result):
-    """Show a run's epoch losses with the limit they must stay below, and the epoch at which training stopped."""
-    losses, patience = np.array(result.history.epoch_loss), result.setting.patience
-    threshold, epochs = 1 - result.setting.relative_loss_threshold, np.arange(len(losses))
-    figure, axes = new_figure(width=7, height=3.4)
-    panel = axes[0, 0]
-    panel.plot(losses, color=BLUE, marker=".", label="$L_t$, mean loss of epoch t")
-    panel.plot(epochs[patience:], threshold * losses[:-patience], color=RED, linestyle="--",
-               label=f"limit, {threshold:g} $L_{{t-{patience}}}$")
-    panel.axvline(epochs[-1], color=GREEN, linewidth=1, label=f"last epoch, t = {epochs[-1]}")
-    panel.grid(alpha=0.25)
-    describe(panel, "Early stopping: training ends when the loss reaches the limit", "epoch t", "training loss",
-             legend="upper right")
+def plot_effect(runs, by, x_label):
+    """Show final loss and accuracy against `by`, "depth" or "width": medians over seeds, bands least to greatest."""
+    figure, axes = new_figure(1, 2, width=4.8, height=3.6)
+    places = [str(value) for value in sorted(group(runs, by))]
+    for panel, name, y_label in zip(axes[0], ("loss", "accuracy"), ("loss on the map (BCE)", "accuracy")):
+        for activation, own in group(runs, "activation").items():
+            colour, marker = ACTIVATION_STYLES[activation]
+            settings = group(own, by)
+            values = np.array([values_of(settings[value], name) for value in sorted(settings)])  # (settings, seeds)
+            panel.plot(places, np.median(values, axis=1), color=colour, marker=marker, markersize=4,
+                       label=f"{activation}: median, range of seeds")
+            panel.fill_between(places, values.min(axis=1), values.max(axis=1), color=colour, alpha=0.15, linewidth=0)
+        panel.grid(alpha=0.25)
+        describe(panel, f"Final {name} by {by}", x_label, y_label)
+    baseline = runs[0].majority_accuracy
+    panel.axhline(baseline, color="black", linestyle="--", linewidth=1, label=f"majority class, {baseline:.1%}")
+    share_legend(figure, panel.get_legend_handles_labels()[0], columns=3)
     return figure
 
 
-def plot_accuracy_against_samples(histories, baseline, title="Accuracy on all pixels against samples seen"):
-    """Show the accuracy of `histories`, a dict label -> History, and the baseline's as a dashed line."""
-    figure, axes = new_figure(width=7, height=3.4)
-    panel = axes[0, 0]
-    for colour, (label, history) in zip(SERIES, histories.items()):
-        panel.plot(history.epoch_samples, history.epoch_accuracy, color=colour, linewidth=1.6, label=label)
-    panel.axhline(baseline, color="black", linestyle="--", linewidth=1, label=f"majority class, {baseline:.1%}")
-    panel.grid(alpha=0.25)
-    describe(panel, title, SAMPLES, "accuracy", legend="below", columns=2)
+def plot_costs(runs):
+    """Show samples (left) and seconds (right) until early stopping against batch size, a point a setting (medians).
+
+    Colours are learning rates, markers accumulation steps.
+    """
+    figure, axes = new_figure(1, 2, width=4.8, height=3.9)
+    colours = dict(zip(group(runs, "learning_rate"), SERIES))
+    markers = dict(zip(group(runs, "grad_accumulation_steps"), "os^"))
+    labels = {"samples": SAMPLES, "training_seconds": "seconds of training"}
+    for panel, (name, label) in zip(axes[0], labels.items()):
+        for (rate, steps), own in group(runs, "learning_rate", "grad_accumulation_steps").items():
+            sizes = group(own, "batch_size")
+            panel.plot([str(size) for size in sizes], [median(each, name) for each in sizes.values()],
+                       color=colours[rate], marker=markers[steps], alpha=0.8,
+                       label=f"rate {rate:g}, accumulation {steps}")
+        plain_log_scale(panel.yaxis, "{x:,g}")
+        panel.grid(alpha=0.25)
+        describe(panel, f"{label.capitalize()} until the stop", "batch size", label)
+    share_legend(figure, panel.get_legend_handles_labels()[0], columns=3)
+    return figure
+
+
+def plot_gradient_errors(epsilons, errors):
+    """Show the maximum relative error against epsilon; `errors` maps (activation, loss) to one value per epsilon."""
+    figure, axes = new_figure(1, 2, width=4.8, height=3.8)
+    for panel, loss in zip(axes[0], ("mse", "bce")):
+        for activation, (colour, marker) in ACTIVATION_STYLES.items():
+            values = errors[activation, loss]
+            panel.loglog(epsilons, values, color=colour, marker=marker, markersize=4, label=activation)
+        guide = np.array([e for e in epsilons if e >= 1e-4])
+        panel.loglog(guide, 0.3 * guide ** 2, color="black", linestyle=":", label=r"slope of $\epsilon^2$")
+        panel.grid(alpha=0.25)
+        describe(panel, f"Numerical and backpropagated, {loss.upper()}", r"step $\epsilon$", "maximum relative error")
+    share_legend(figure, panel.get_legend_handles_labels()[0], columns=5)
     return figure
