@@ -74,17 +74,26 @@ RUNS = [made_up(accuracy, activation=name, hidden=(4,) * depth, seed=seed, epoch
 def test_tables_show_medians_and_ranges():
     table = pivot(RUNS, ("activation",), "depth", loss_and_accuracy)
     assert list(table[0]) == ["activation", "depth 1", "depth 2"]
-    assert table[0]["depth 1"] == "0.200, 82.0 (80.0–84.0) %"
+    assert table[0]["depth 1"] == "0.200, 82.0 (80.0–84.0) %, 1 stuck"
+
+
+def test_stuck_runs_ended_soon_near_the_majority_class():
+    assert made_up(0.804, epochs=20).is_stuck
+    assert not any(run.is_stuck for run in (made_up(0.81, epochs=20), made_up(0.804, epochs=30),
+                                            made_up(0.804, epochs=20, activation="identity")))
 
 
 def test_effect_facts_and_those_of_all_runs():
-    facts = border_facts.effect_facts(RUNS, "depth", [made_up(0.95, epochs=200)])
+    longer = [made_up(0.95, epochs=200), made_up(0.92, epochs=200, hidden=(4, 4))]
+    facts = border_facts.effect_facts(RUNS, "depth", longer)
     assert facts["depth.relu.first"] == pytest.approx(0.82) and facts["depth.relu.best_at"] == 2
     assert facts["depth.tanh.best_at"] == 1 and facts["depth.tanh.lost"] == pytest.approx(0.01)
     assert facts["depth.seed_range"] == pytest.approx(0.02)
-    assert (facts["depth.longer"], facts["depth.longer_epochs"]) == (0.95, 200)
+    assert (facts["depth.longer"], facts["depth.longer_best"], facts["depth.longer_epochs"]) == (0.92, 0.95, 200)
+    assert facts["depth.longer_lost"] == pytest.approx(0.03)
     facts = border_facts.study_facts(RUNS)
     assert (facts["border.least_accuracy"], facts["border.best_accuracy"], facts["border.reach_91"]) == (0.80, 0.92, 1)
+    assert (facts["border.stuck"], facts["border.stuck_deep"]) == (1, 0)
 
 
 def test_grid_facts():

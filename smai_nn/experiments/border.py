@@ -20,6 +20,8 @@ from smai_nn.optim import Adam
 from smai_nn.runs import Experiment, RunFolder, restore_setting
 from smai_nn.trainer import History, TrainConfig, Trainer
 
+STUCK_EPOCHS, STUCK_GAIN = 20, 0.005  # a stuck run ended by then, with no more above the majority class
+
 
 @dataclasses.dataclass(frozen=True)
 class BorderSetting:
@@ -62,6 +64,12 @@ class BorderResult:
     def training_seconds(self):
         """Epochs times the median of an epoch's seconds: what the training took, without what else the machine did."""
         return self.history.epochs * float(np.median(self.history.epoch_seconds))
+
+    @property
+    def is_stuck(self):
+        """Whether a network that could do better ended where it began, on the plateau of the majority class."""
+        return (self.setting.activation != "identity" and self.history.epochs <= STUCK_EPOCHS
+                and self.accuracy <= self.majority_accuracy + STUCK_GAIN)
 
 
 def run_border(setting, progress=False):
@@ -142,8 +150,9 @@ def pivot(results, down, across, cell):
 
 
 def loss_and_accuracy(runs):
-    """Return a table's cell: median loss, and median accuracy with its range."""
-    return f"{median(runs, 'loss'):.3f}, {spread(runs, 'accuracy', '.1f', 100)} %"
+    """Return a table's cell: median loss, median accuracy with its range, and the number of stuck runs, if any."""
+    stuck = sum(run.is_stuck for run in runs)
+    return f"{median(runs, 'loss'):.3f}, {spread(runs, 'accuracy', '.1f', 100)} %" + f", {stuck} stuck" * (stuck > 0)
 
 
 def cost(runs):

@@ -58,10 +58,12 @@ def seed_range(settings):
 def effect_facts(runs, by, unruled):
     """Return the facts of a study of depth or width (`by`): for each activation its least, best and greatest value.
 
-    `unruled` are runs without the stopping rule, of the tanh network with the greatest value.
+    `unruled` are runs without the stopping rule, of tanh networks of several values.
     """
-    facts = {f"{by}.seed_range": seed_range(group(runs, by, "activation")), f"{by}.longer": median(unruled, "accuracy"),
-             f"{by}.longer_loss": median(unruled, "loss"), f"{by}.longer_epochs": unruled[0].history.epochs}
+    longer = {value: median(own, "accuracy") for value, own in group(unruled, by).items()}
+    facts = {f"{by}.seed_range": seed_range(group(runs, by, "activation")), f"{by}.longer": longer[max(longer)],
+             f"{by}.longer_best": max(longer.values()), f"{by}.longer_lost": max(longer.values()) - longer[max(longer)],
+             f"{by}.longer_epochs": unruled[0].history.epochs}
     for name, own in group(runs, "activation").items():
         settings = group(own, by)
         accuracy = {value: median(settings[value], "accuracy") for value in sorted(settings)}
@@ -92,4 +94,6 @@ def study_facts(runs):
     """Return the facts over all runs of section 1.4."""
     accuracies = values_of(runs, "accuracy")
     return {"border.runs": len(runs), "border.best_accuracy": float(accuracies.max()),
-            "border.least_accuracy": float(accuracies.min()), "border.reach_91": int((accuracies >= 0.91).sum())}
+            "border.least_accuracy": float(accuracies.min()), "border.reach_91": int((accuracies >= 0.91).sum()),
+            "border.stuck": sum(r.is_stuck for r in runs),
+            "border.stuck_deep": sum(r.is_stuck and r.setting.depth > 1 for r in runs)}

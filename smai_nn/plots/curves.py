@@ -34,22 +34,25 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
 
 
 def plot_effect(runs, by, x_label):
-    """Show final loss and accuracy against `by`, "depth" or "width": medians over seeds, bands least to greatest."""
+    """Show final loss and accuracy against `by`, "depth" or "width": medians over seeds, bands least to greatest.
+
+    A line for each activation; runs without the stopping rule have a dashed one.
+    """
     figure, axes = new_figure(1, 2, width=4.8, height=3.6)
-    places = [str(value) for value in sorted(group(runs, by))]
     for panel, name, y_label in zip(axes[0], ("loss", "accuracy"), ("loss on the map (BCE)", "accuracy")):
-        for activation, own in group(runs, "activation").items():
+        for (activation, patience), own in group(runs, "activation", "patience").items():
             colour, marker = ACTIVATION_STYLES[activation]
             settings = group(own, by)
-            values = np.array([values_of(settings[value], name) for value in sorted(settings)])  # (settings, seeds)
+            places, values = zip(*((str(value), values_of(seeds, name)) for value, seeds in settings.items()))
             panel.plot(places, np.median(values, axis=1), color=colour, marker=marker, markersize=4,
-                       label=f"{activation}: median, range of seeds")
-            panel.fill_between(places, values.min(axis=1), values.max(axis=1), color=colour, alpha=0.15, linewidth=0)
+                       linestyle="-" if patience else "--", label=activation if patience else f"{activation}, no rule")
+            panel.fill_between(places, np.min(values, axis=1), np.max(values, axis=1), color=colour, alpha=0.15,
+                               linewidth=0)
         panel.grid(alpha=0.25)
         describe(panel, f"Final {name} by {by}", x_label, y_label)
     baseline = runs[0].majority_accuracy
-    panel.axhline(baseline, color="black", linestyle="--", linewidth=1, label=f"majority class, {baseline:.1%}")
-    share_legend(figure, panel.get_legend_handles_labels()[0], columns=3)
+    panel.axhline(baseline, color="black", linestyle=":", linewidth=1, label=f"majority class, {baseline:.1%}")
+    share_legend(figure, panel.get_legend_handles_labels()[0])
     return figure
 
 
