@@ -25,19 +25,14 @@ def squared_errors(prediction, target):
     return np.mean(np.square(prediction - target), axis=1, dtype=np.float64)
 
 
-def spectrum(picture):
-    """Return (frequencies, energy) of a square picture (size, size) or (size, size, channels).
+def energy_above(picture, cycles):
+    """Return the mean square of what a square picture (size, size[, channels]) has above so many cycles per picture.
 
-    `energy[f]` is the mean square per pixel and channel at radial frequencies from f - 1/2 to f + 1/2 cycles per
-    picture; they add up to that of the picture. The cosine transform mirrors the picture at its borders, so that
-    opposite borders that differ add no high frequencies.
+    The cosine transform mirrors it at its borders, so that opposite borders that differ add no high frequencies.
     """
     from scipy.fft import dctn  # loaded late: it takes a tenth of a second
 
-    picture = np.asarray(picture, float)
-    size = len(picture)
-    squares = np.square(dctn(picture, axes=(0, 1), norm="ortho")).reshape(size, size, -1).mean(axis=2) / size ** 2
-    half_cycles = np.arange(size)
-    radius = np.rint(np.hypot(half_cycles[:, None], half_cycles) / 2).astype(int)
-    energy = np.bincount(radius.ravel(), weights=squares.ravel())
-    return np.arange(len(energy)), energy
+    half_cycles = np.arange(len(picture))
+    above = np.hypot(half_cycles[:, None], half_cycles) > 2 * cycles
+    waves = dctn(np.asarray(picture, float), axes=(0, 1), norm="ortho")
+    return float(np.square(waves[above]).sum() / waves.size)

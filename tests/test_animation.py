@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
-from PIL import Image, ImageSequence
+from PIL import Image
 
 from smai_nn.plots import animation
 from smai_nn.plots.animation import draw_frames, last_frame, save_gif, without_flicker
@@ -24,11 +24,7 @@ def some_runs(epochs, still=False, shape=(8, 8, 3)):
 @pytest.mark.parametrize("runs, epochs", [(some_runs(50, still=True), 50), (some_runs(12), 12), (some_runs(1), 1),
                                           (some_runs(3, shape=(8, 8)), 3)])
 def test_exactly_one_frame_an_epoch(tmp_path, runs, epochs):
-    path = save_gif(tmp_path / "a.gif", "cat", runs)
-    assert last_frame(path)[0] == epochs
-    with Image.open(path) as image:
-        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
-    assert durations == [animation.MILLISECONDS] * (epochs - 1) + [animation.LAST_MILLISECONDS]
+    assert last_frame(save_gif(tmp_path / "a.gif", "cat", runs))[0] == epochs
 
 
 def test_three_panels_are_complete_and_name_method_and_loss(monkeypatch):

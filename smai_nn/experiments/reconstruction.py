@@ -1,7 +1,6 @@
 """Section 2: networks that map features of a pixel's coordinates to its intensity.
 
-In: a ReconstructionSetting. Out: a run folder with the reconstruction, and the ReconstructionResult that is read from
-it; or, for runs that only compare settings, a row of a study.
+In: a ReconstructionSetting. Out: a run folder and the ReconstructionResult that is read from it, or a row of a study.
 """
 
 import dataclasses
@@ -12,32 +11,24 @@ import numpy as np
 from smai_nn.activations import Identity, ReLU
 from smai_nn.checks import require_choice
 from smai_nn.datasets import sources
-from smai_nn.features import Modular_Dataloader, get_fourier, get_polynomial, get_raw, method_label, pixel_coordinates
-from smai_nn.metrics import psnr, spectrum
+from smai_nn.experiments.border import group, vary
+from smai_nn.features import Modular_Dataloader, get_fourier, get_polynomial, method_label, pixel_coordinates
+from smai_nn.metrics import energy_above, psnr
 from smai_nn.model import build_network
 from smai_nn.optim import OPTIMIZERS
 from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
 from smai_nn.trainer import Callback, History, TrainConfig, Trainer
 
 # The mappings of section 2.4: (method, order or number of frequencies).
-MAPPINGS = (("Raw", 5), ("Polynomial", 5), ("Polynomial", 15), ("Polynomial", 25),
+MAPPINGS = (("Raw", 1), ("Polynomial", 5), ("Polynomial", 15), ("Polynomial", 25),
             ("Fourier", 5), ("Fourier", 15), ("Fourier", 25))
-SCREENED_MAPPINGS = (("Raw", 5), ("Polynomial", 15), ("Fourier", 15))  # one of each method, which count alike
-BLUR_MAPPINGS = {"BASE": ("Raw", 5), "FOURIER": ("Fourier", 5)}
-# For all of section 2.5: the recipe of 2.4, and a smaller network, since there are many pictures.
-BLUR_RECIPE = {"optimizer": "adam", "learning_rate": 0.003, "batch_size": 128, "hidden": (64, 64, 64)}
+SCREENED_MAPPINGS = (("Raw", 1), ("Polynomial", 15), ("Fourier", 15))  # one of each method, which count alike
+SCALED_MAPPINGS = (("Raw", 1), ("Polynomial", 25), ("Fourier", 15))
+BLUR_MAPPINGS = (("Raw", 1), ("Fourier", 5))  # BASE and FOURIER
+SCALINGS = {"standard": "the loader's own", "pixels": "pixel numbers", "symmetric": "[-1, 1)"}  # of section 2.3
+RECIPE = ("optimizer", "learning_rate", "batch_size", "learning_rate_schedule")  # what the screening varies
 MARGIN = 0.5  # dB by which two short runs must differ to count as different
-
-# Ways to scale the coordinates for section 2.3: (first value, last value, whether the last pixel has it).
-SCALINGS = {"[0, 1]": (0, 1, True), "[-1, 1]": (-1, 1, True), "[-1, 1)": (-1, 1, False), "[0, 1/2)": (0, 0.5, False)}
-# What is compared there; "standard" is the loader's own, with scaled columns for polynomials.
-COMPARED = {
-    "raw.pixels": ("Raw", 5, "pixel numbers"), "raw.standard": ("Raw", 5, "standard"),
-    "polynomial.pixels": ("Polynomial", 25, "pixel numbers"), "polynomial.unit": ("Polynomial", 25, "[0, 1]"),
-    "polynomial.symmetric": ("Polynomial", 25, "[-1, 1]"), "polynomial.standard": ("Polynomial", 25, "standard"),
-    "fourier.pixels": ("Fourier", 15, "pixel numbers"), "fourier.two_cycles": ("Fourier", 15, "[-1, 1)"),
-    "fourier.closed": ("Fourier", 15, "[0, 1]"), "fourier.half_cycle": ("Fourier", 15, "[0, 1/2)"),
-    "fourier.standard": ("Fourier", 15, "standard")}
+DETAIL = 5  # cycles per picture, the highest frequency of FOURIER in 2.5: what lies above counts as detail
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +37,8 @@ class ReconstructionSetting:
 
     image: str = "cat.jpg"  # a file's name in data/ or $SMAI_DATA, or its path
     image_type: str = "RGB"  # or "Gray"
-    method: str = "Raw"  # "Raw", "Polynomial" or "Fourier"
-    size_of_mapping: int = 5  # order of the polynomial, or number of frequencies
-    scaling: str = "standard"  # the loader's own, "pixel numbers", or one of SCALINGS
+    mapping: tuple = ("Raw", 1)  # method, and the order of the polynomial or the number of frequencies
+    scaling: str = "standard"  # one of SCALINGS
     hidden: tuple = (64, 128, 128)  # widths of the hidden layers, all ReLU; the output is the identity
     optimizer: str = "adam"
     learning_rate: float = 0.003
@@ -58,14 +48,14 @@ class ReconstructionSetting:
     patience: int | None = None  # no early stopping
     size: int = 256  # the picture's width and height, px
     seed: int = 0  # of the initial values and of the shuffling, in separate streams
-    keep_pictures: bool = False  # of every epoch in a run folder; of a study's run, the last one
+    keep_pictures: bool = False  # of every epoch
 
     def __post_init__(self):
         require_choice(self.optimizer, "optimizer", tuple(OPTIMIZERS))
-        require_choice(self.scaling, "scaling", ("standard", "pixel numbers", *SCALINGS))
         self.train_config()  # checks the rest
 
-    label = property(lambda self: method_label(self.method, self.size_of_mapping, self.size_of_mapping),
+    method = property(lambda self: self.mapping[0], doc='"Raw", "Polynomial" or "Fourier".')
+    label = property(lambda self: method_label(self.method, self.mapping[1], self.mapping[1]),
                      doc='The mapping with its size, such as "Fourier 25".')
     key = property(lambda self: self.label.lower().replace(" ", ""),
                    doc='The label as it stands in the names of facts, such as "fourier25".')
@@ -74,17 +64,18 @@ class ReconstructionSetting:
     level = property(lambda self: int(self.picture.removeprefix("blur_")),
                      doc='The blur, the number in a name such as "blur_3.jpg".')
 
-    @property
-    def recipe(self):
-        """Optimizer, rate, batch size and schedule, such as "adam, rate 0.003, batch 128, cosine"."""
-        return f"{self.optimizer}, rate {self.learning_rate:g}, batch {self.batch_size}, {self.learning_rate_schedule}"
-
     def loader(self):
         """Return the Modular_Dataloader of this run, with the features that `scaling` asks for."""
-        loader = Modular_Dataloader(self.image, self.image_type, self.method, order=self.size_of_mapping,
-                                    freq=self.size_of_mapping, size=self.size, batch_size=self.batch_size)
+        method, order = self.mapping
+        loader = Modular_Dataloader(self.image, self.image_type, method, order, freq=order, size=self.size)
         if self.scaling != "standard":
-            loader.features = unusual_features(self)
+            features = pixel_coordinates(self.size)
+            if self.scaling == "symmetric":
+                features = 2 * features / self.size - 1
+            if method != "Raw":
+                features = (get_fourier if method == "Fourier" else get_polynomial)(features, order)
+            with np.errstate(over="ignore"):  # which is what the comparison is about
+                loader.features = features.astype(np.float32)
         return loader
 
     def train_config(self, progress=False):
@@ -101,30 +92,15 @@ class ReconstructionResult:
     in_width: int  # columns of gamma(v)
     parameter_count: int
     mse: float
+    target_detail: float  # mean square of what the target has above DETAIL
+    error_detail: float  # likewise the reconstruction's error
     history: History
     image: np.ndarray  # the reconstruction, uint8
-    target_energy: np.ndarray  # of the target without its mean, by frequency (see metrics.spectrum)
-    error_energy: np.ndarray  # likewise of prediction - target; adds up to the mse
-    picture_mse: np.ndarray  # after every epoch, if the pictures were kept
     folder: Path
 
     psnr = property(lambda self: psnr(self.mse), doc="Peak signal-to-noise ratio of the reconstruction, dB.")
-    epoch_seconds = property(lambda self: float(np.median(self.history.epoch_seconds)),
-                             doc="Training seconds of an epoch, without what is kept of it: the median, which a load "
-                                 "on the machine for some epochs does not change.")
-    converged = property(lambda self: self.history.stop_reason == "early_stopping",
-                         doc="Whether early stopping, and not the cap on epochs, ended the run.")
-    variance = property(lambda self: float(self.target_energy.sum()),
-                        doc="Mean square of the target without its mean: the loss of the best flat picture.")
-
-    def explained(self, first, after=None):
-        """Return the share of the target's energy explained at first <= cycles < after; None if it has none there."""
-        energy = self.target_energy[first:after].sum()
-        return float(1 - self.error_energy[first:after].sum() / energy) if energy else None
-
-    def pictures(self):
-        """Return the pictures of all epochs, uint8 (epochs, height, width[, 3]), from the folder's frames.npz."""
-        return RunFolder(self.folder).arrays("frames")["pictures"]
+    pictures = property(lambda self: RunFolder(self.folder).arrays("frames")["pictures"],
+                        doc="The pictures of all epochs, uint8 (epochs, height, width[, 3]), if they were kept.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,21 +109,17 @@ class ComparedResult:
 
     setting: ReconstructionSetting
     psnr: float | None  # dB; None if the training diverged
-    failure: str | None  # what the trainer said then
-    image: np.ndarray  # the reconstruction, uint8, flat; empty if it was not to be kept
 
 
 class KeepPictures(Callback):
-    """Keeps the picture that the model makes after every epoch, as uint8, and its mean squared error."""
+    """Keeps the picture that the model makes after every epoch, as uint8."""
 
     def __init__(self, loader):
-        self.loader, self.pictures, self.mse = loader, [], []
+        self.loader, self.pictures = loader, []
 
     def on_epoch_end(self, trainer):
-        """Predict all pixels and append what comes out."""
-        prediction = trainer.model.predict(self.loader.features)
-        self.pictures.append(self.loader.as_image(prediction))
-        self.mse.append(_mse(prediction, self.loader.targets))
+        """Append the picture."""
+        self.pictures.append(self.loader.reconstruct(trainer.model))
 
 
 def train(setting, loader, callbacks=(), progress=False):
@@ -166,44 +138,36 @@ def run_reconstruction(setting, progress=False):
     asked = RECONSTRUCTION.described(setting, loader.source) | {"notes": loader.notes}
     with RunFolder.recording(f"{setting.picture}-{setting.key}-s{setting.seed}", asked) as folder:
         model, history = train(setting, loader, [keeper] if setting.keep_pictures else [], progress)
-        prediction = model.predict(loader.features)
-        target = loader.targets.reshape(loader.image_shape)
-        folder.save_arrays("reconstruction", changes=np.diff(loader.as_image(prediction), axis=0, prepend=np.uint8(0)),
-                           target_energy=spectrum(target - target.mean(axis=(0, 1)))[1],
-                           error_energy=spectrum(prediction.reshape(target.shape) - target)[1],
-                           picture_mse=np.array(keeper.mse))  # `changes` from row to row: they compress better
+        image, target = loader.reconstruct(model), loader.image / 255
+        # The changes from row to row take half the room.
+        folder.save_arrays("reconstruction", changes=np.diff(image, axis=0, prepend=np.uint8(0)))
         if keeper.pictures:
             folder.save_arrays("frames", pictures=np.stack(keeper.pictures))
-        folder.finish(history, {"in_width": loader.feature_width, "parameter_count": model.parameter_count,
-                                "mse": _mse(prediction, loader.targets)}, model=model, half=True)
+        folder.finish(history, {
+            "in_width": loader.feature_width, "parameter_count": model.parameter_count,
+            "mse": model.evaluate(loader.features, loader.targets), "target_detail": energy_above(target, DETAIL),
+            "error_detail": energy_above(image / 255 - target, DETAIL)}, model=model, half=True)
     return folder.path
 
 
 def read_reconstruction(folder):
     """Return the ReconstructionResult of a finished run's folder."""
     folder = RunFolder(folder)
-    metrics, arrays = folder.metrics(), folder.arrays("reconstruction")
-    image = np.cumsum(arrays.pop("changes"), axis=0, dtype=np.uint8)
+    metrics, changes = folder.metrics(), folder.arrays("reconstruction")["changes"]
+    measures = [metrics[name] for name in ("in_width", "parameter_count", "mse", "target_detail", "error_detail")]
     return ReconstructionResult(
-        restore_setting(ReconstructionSetting, folder.settings()["setting"]), metrics["in_width"],
-        metrics["parameter_count"], metrics["mse"], History.restore(folder.arrays("history"), metrics), image, **arrays,
-        folder=folder.path)
+        restore_setting(ReconstructionSetting, folder.settings()["setting"]), *measures,
+        History.restore(folder.arrays("history"), metrics), np.cumsum(changes, axis=0, dtype=np.uint8), folder.path)
 
 
 def run_compared(setting):
     """Train one network; return a ComparedResult, without a folder of its own."""
-    loader, nothing = setting.loader(), np.zeros(0, np.uint8)
+    loader = setting.loader()
     try:
         model, _ = train(setting, loader)
-    except ValueError as error:  # features or a loss that are not finite: an outcome, since unscaled powers overflow
-        return ComparedResult(setting, None, str(error), nothing)
-    prediction = model.predict(loader.features)
-    image = loader.as_image(prediction).ravel() if setting.keep_pictures else nothing
-    return ComparedResult(setting, psnr(_mse(prediction, loader.targets)), None, image)
-
-
-def _mse(prediction, targets):
-    return float(np.mean(np.square(prediction - targets), dtype=float))
+    except ValueError:  # features or a loss that are not finite: an outcome, since unscaled powers overflow
+        return ComparedResult(setting, None)
+    return ComparedResult(setting, psnr(model.evaluate(loader.features, loader.targets)))
 
 
 def find_picture(setting=ReconstructionSetting()):
@@ -211,74 +175,47 @@ def find_picture(setting=ReconstructionSetting()):
     return sources.describe(setting.image) if Path(setting.image).is_file() else sources.find_file(setting.image)
 
 
-RECONSTRUCTION = Experiment("reconstruction", 2, run_reconstruction, read_reconstruction, find_picture)
-SCALING = Study("scaling", 2, run_compared, ComparedResult, find_picture)
-SCREENING = Study("screening", 2, run_compared, ComparedResult, find_picture)
-
-
-def expand(coords, method, size):
-    """Return the columns of a mapping (of this order or number of frequencies) at coordinates (n, 2), not rescaled."""
-    if method == "Raw":
-        return get_raw(coords)
-    return get_polynomial(coords, size) if method == "Polynomial" else get_fourier(coords, size)
-
-
-def unusual_features(setting):
-    """Return the features of a setting whose `scaling` is not "standard", (pixels, columns) float32, not rescaled."""
-    coords = pixel_coordinates(setting.size)
-    if setting.scaling != "pixel numbers":
-        first, last, closed = SCALINGS[setting.scaling]
-        coords = first + (last - first) * coords / (setting.size - closed)
-    with np.errstate(over="ignore"):  # which is what the comparison is about
-        return expand(coords, setting.method, setting.size_of_mapping).astype(np.float32)
-
-
-def with_mapping(base, method, size_of_mapping, **changes):
-    """Return the setting `base` with another mapping, and other changes."""
-    return dataclasses.replace(base, method=method, size_of_mapping=size_of_mapping, **changes)
+RECONSTRUCTION = Experiment("reconstruction", 3, run_reconstruction, read_reconstruction, find_picture)
+SCALING = Study("scaling", 3, run_compared, ComparedResult, find_picture)
+SCREENING = Study("screening", 3, run_compared, ComparedResult, find_picture)
 
 
 def scaling_settings(size, epochs, seeds):
-    """Return the settings of section 2.3: COMPARED with each seed, at a constant rate; pictures of Fourier are kept."""
+    """Return the settings of section 2.3: each mapping with each scaling and seed, at a constant rate."""
     base = ReconstructionSetting(size=size, max_epochs=epochs, learning_rate_schedule="constant")
-    return [with_mapping(base, method, k, scaling=scaling, seed=seed,
-                         keep_pictures=method == "Fourier" and seed == seeds[0])
-            for method, k, scaling in COMPARED.values() for seed in seeds]
+    return vary(base, seeds, mapping=SCALED_MAPPINGS, scaling=SCALINGS)
 
 
 def screening_settings(candidates, size, epochs):
-    """Return the settings of the screening: SCREENED_MAPPINGS for each (optimizer, rate, batch size, schedule)."""
-    names = ("optimizer", "learning_rate", "batch_size", "learning_rate_schedule")
-    return [with_mapping(ReconstructionSetting(size=size, max_epochs=epochs), *mapping, **dict(zip(names, candidate)))
+    """Return the settings of the screening: SCREENED_MAPPINGS with each candidate, values of RECIPE."""
+    return [ReconstructionSetting(mapping=mapping, size=size, max_epochs=epochs, **dict(zip(RECIPE, candidate)))
             for candidate in candidates for mapping in SCREENED_MAPPINGS]
 
 
 def mapping_settings(chosen, size, epochs):
-    """Return the settings of section 2.4: MAPPINGS on each picture; `epochs` maps "cat" and "smiley" to epochs."""
-    pictures = (("cat.jpg", "RGB", epochs["cat"]), ("smiley.png", "Gray", epochs["smiley"]))
-    return [with_mapping(chosen, *mapping, image=image, image_type=image_type, size=size, max_epochs=most,
-                         keep_pictures=True)  # the widest first, so that the cores end together
-            for image, image_type, most in pictures for mapping in reversed(MAPPINGS)]
+    """Return the settings of section 2.4: MAPPINGS on the cat, then on the smiley; `epochs` is a dict by these."""
+    cat = dataclasses.replace(chosen, size=size, keep_pictures=True, max_epochs=epochs["cat"])
+    smiley = dataclasses.replace(cat, image="smiley.png", image_type="Gray", max_epochs=epochs["smiley"])
+    return vary(cat, [0], mapping=MAPPINGS) + vary(smiley, [0], mapping=MAPPINGS)
 
 
 def blur_settings(names, size, max_epochs, seeds):
     """Return the settings of section 2.5: each picture with both methods; `seeds` maps level -> seeds, else (0,)."""
-    base = ReconstructionSetting(size=size, max_epochs=max_epochs, learning_rate_schedule="constant", patience=10,
-                                 **BLUR_RECIPE)
-    return [with_mapping(base, *mapping, image=name, seed=seed) for level, name in names.items()
-            for mapping in BLUR_MAPPINGS.values() for seed in seeds.get(level, (0,))]
+    base = ReconstructionSetting(hidden=(64, 64, 64), size=size, max_epochs=max_epochs, patience=10,
+                                 learning_rate_schedule="constant")
+    return [setting for level, name in names.items() for setting in
+            vary(base, seeds.get(level, (0,)), image=[name], mapping=BLUR_MAPPINGS)]
 
 
 def choose(results):
-    """Return the rows (setting, PSNRs, their mean) of a screening, best first, and the setting that is chosen.
-
-    It is the one with the smallest learning rate (of two, the better) of all within MARGIN of the best mean.
-    """
+    """Return a screening's table, best first, and the choice: the least rate of all within MARGIN of the best mean."""
     rows = []
-    for start in range(0, len(results), len(SCREENED_MAPPINGS)):
-        runs = results[start:start + len(SCREENED_MAPPINGS)]
-        values = [-np.inf if run.psnr is None else run.psnr for run in runs]  # None: it diverged
-        rows.append((runs[0].setting, values, float(np.mean(values))))
-    rows.sort(key=lambda row: -row[2])
-    close = [row for row in rows if row[2] >= rows[0][2] - MARGIN]
-    return rows, min(close, key=lambda row: row[0].learning_rate)[0]
+    for recipe, runs in group(results, *RECIPE).items():
+        mean = float(np.mean([-np.inf if run.psnr is None else run.psnr for run in runs]))
+        by_mapping = {run.setting.label: run.psnr or "diverged" for run in runs}
+        rows.append(dict(zip(RECIPE, recipe)) | by_mapping | {"mean": mean, "choice": ""})
+    rows.sort(key=lambda row: -row["mean"])
+    close = [row for row in rows if row["mean"] >= rows[0]["mean"] - MARGIN]
+    chosen = min(close, key=lambda row: row["learning_rate"])
+    chosen["choice"] = "chosen"
+    return rows, ReconstructionSetting(**{name: chosen[name] for name in RECIPE})

@@ -1,11 +1,13 @@
-"""Curves of section 2: fits of one row, waves, losses over epochs, residual spectra, what blur does."""
+"""Figures of section 2: fits of one row, waves, losses over epochs and against blur; mosaics of pictures and maps."""
 
 import numpy as np
+from matplotlib.colors import LogNorm
 
-from smai_nn.experiments.reconstruction_facts import runs_by_method
-from smai_nn.plots.style import BLACK, BLUE, METHOD_COLOURS, RED, describe, new_figure, share_legend
+from smai_nn.experiments.border import group
+from smai_nn.experiments.reconstruction import DETAIL
+from smai_nn.plots.style import BLACK, BLUE, METHOD_COLOURS, RED, colour_bar, describe, new_figure, share_legend
 
-DASHES = {5: ":", 15: "--", 25: "-"}  # by the size of a mapping
+DASHES = {1: "-", 5: ":", 15: "--", 25: "-"}  # by the size of a mapping
 
 
 def plot_row_fits(row, fits):
@@ -41,68 +43,88 @@ def plot_mapping_losses(groups):
     figure, axes = new_figure(1, len(groups), width=10 / len(groups), height=4)
     for panel, (title, results) in zip(axes[0], groups.items()):
         for run in results:
-            panel.semilogy(range(1, run.history.epochs + 1), run.history.epoch_loss, label=run.setting.label,
-                           **_line(run.setting))
+            method, size = run.setting.mapping
+            panel.semilogy(range(1, run.history.epochs + 1), run.history.epoch_loss, DASHES[size], linewidth=1.5,
+                           color=METHOD_COLOURS[method], label=run.setting.label)
         panel.grid(alpha=0.25)
         describe(panel, f"{title}: training loss by mapping", "epoch", "training loss, mean of the epoch (MSE)")
     share_legend(figure, axes[0, 0].get_legend_handles_labels()[0])
     return figure
 
 
-def plot_residual_spectra(groups):
-    """Show energy against frequency of target and errors, without the mean (frequency 0); `groups` as above."""
-    figure, axes = new_figure(1, len(groups), width=10 / len(groups), height=4)
-    for panel, (title, results) in zip(axes[0], groups.items()):
-        frequencies = range(1, len(results[0].target_energy))
-        panel.loglog(frequencies, results[0].target_energy[1:], color=BLACK, linewidth=2.2, label="target")
-        for run in results:
-            panel.loglog(frequencies, run.error_energy[1:], label=f"error of {run.setting.label}", **_line(run.setting))
-        panel.grid(alpha=0.25)
-        describe(panel, f"{title}: energy of the target and of the errors", "radial frequency (cycles per picture)",
-                 "mean square per unit of frequency", legend="below", columns=2)
-    return figure
-
-
 def plot_blur_losses(results):
-    """Show final losses against blur, on a linear and a logarithmic axis: the seed 0 joined, other seeds as marks."""
+    """Show final losses against blur, on a linear and a logarithmic axis, and there what detail the target has."""
     figure, axes = new_figure(1, 2, width=5, height=3.9)
+    groups = group(results, "method", "seed")
+    base = groups["Raw", 0]
+    levels = [run.setting.level for run in base]
     for panel, scale in zip(axes[0], ("linear", "log")):
-        for name, own in runs_by_method(results).items():
-            method, levels = own[0].setting.method, [run.setting.level for run in own]
-            others = [run for run in results if run.setting.method == method and run.setting.seed]
-            panel.plot(levels, [run.mse for run in own], "o-", color=METHOD_COLOURS[method], markersize=4,
-                       label=f"{name}, seed 0")
-            panel.plot([run.setting.level for run in others], [run.mse for run in others], "x", markersize=6,
-                       color=METHOD_COLOURS[method], label=f"{name}, another seed")
+        for (method, seed), runs in groups.items():
+            panel.plot([run.setting.level for run in runs], [run.mse for run in runs], "x" if seed else "o-",
+                       markersize=5, color=METHOD_COLOURS[method],
+                       label=f"{'BASE' if method == 'Raw' else 'FOURIER'}, seed {seed}")
         panel.set_yscale(scale)
         panel.set_xticks(levels, [f"blur_{level}" for level in levels], rotation=45)
         panel.grid(alpha=0.25)
         describe(panel, f"Final loss against blur, {scale} axis", r"picture (its number is the blur $\sigma$ in px)",
                  "final reconstruction loss (MSE)")
+    axes[0, 1].plot(levels, [run.target_detail for run in base], "--", color=BLACK,
+                    label=f"the target above {DETAIL} cycles")
     axes[0, 0].set_ylim(bottom=0)
-    share_legend(figure, axes[0, 0].get_legend_handles_labels()[0])
+    share_legend(figure, axes[0, 1].get_legend_handles_labels()[0], columns=5)
     return figure
 
 
-def plot_blur_explained(results):
-    """Show what blur leaves of the target, and the losses of the seed 0 beside it."""
-    figure, axes = new_figure(width=7, height=3.9)
-    panel = axes[0, 0]
-    for name, runs in runs_by_method(results).items():
-        levels = [run.setting.level for run in runs]
-        panel.semilogy(levels, [run.mse for run in runs], "o-", color=METHOD_COLOURS[runs[0].setting.method],
-                       label=f"loss of {name}")
-    for dashes, label, first in (("-", "all", 0), ("--", "above 5 cycles", 6)):
-        panel.semilogy(levels, [run.target_energy[first:].sum() for run in runs], dashes, color=BLACK,
-                       label=f"target's variance, {label}")
-    panel.set_xticks(levels)
-    panel.grid(alpha=0.25)
-    describe(panel, "What blur leaves of the target, and what of it is not learnt", r"blur $\sigma$ (px)",
-             "mean square, intensities in [0, 1]", legend="below", columns=2)
+def plot_mosaic(rows, title):
+    """Show rows of pictures (uint8, of one size) as one mosaic; a tile is (text, picture)."""
+    return _mosaic([[(text, rgb(picture)) for text, picture in row] for row in rows], title)[0]
+
+
+def plot_blurred(targets, runs, title, box=(0, 0, 1)):
+    """Show targets (uint8) above what was learnt of them, `runs`: name -> results; both have one for each level.
+
+    `box` is what is shown, (top, left, side) in parts of a picture.
+    """
+    top, left, side = (round(share * len(targets[0])) for share in box)
+    levels = [run.setting.level for run in next(iter(runs.values()))]
+    pictures = {"target": targets} | {name: [run.image for run in own] for name, own in runs.items()}
+    return plot_mosaic([[(f"{name} {level}", picture[top:top + side, left:left + side])
+                         for level, picture in zip(levels, row)] for name, row in pictures.items()], title)
+
+
+def plot_maps(rows, title, label, **colours):
+    """Show maps (height, width) as one mosaic with one colour bar; a tile is (text, values)."""
+    figure, panel = _mosaic(rows, title, **colours)
+    colour_bar(figure, panel.images[0], panel, label)
     return figure
 
 
-def _line(setting):
-    """Return a mapping's colour and dashes."""
-    return {"color": METHOD_COLOURS[setting.method], "linewidth": 1.5,
-            "linestyle": "-" if setting.method == "Raw" else DASHES.get(setting.size_of_mapping, "-.")}
+def plot_errors(rows, title):
+    """Show absolute errors, mean of the channels, on a logarithmic scale; a tile is (text, picture, target), uint8."""
+    errors = [[(text, np.abs(np.subtract(rgb(picture), rgb(target), dtype=float)).mean(axis=2) / 255)
+               for text, picture, target in row] for row in rows]
+    return plot_maps(errors, title, "absolute error", cmap="magma", norm=LogNorm(1 / 255, 1, clip=True))
+
+
+def _mosaic(rows, title, **options):
+    """Show rows of as many tiles (text, picture) on one pair of axes, the text above; return figure and axes."""
+    first = rows[0][0][1]
+    gap, is_map = max(1, len(first) // 50), first.ndim == 2
+    width, inches = first.shape[1] + gap, min(9, 1 + 2.8 * len(rows[0]))
+    strip = int(0.22 * width * len(rows[0]) / inches)  # a line of text
+    around = [(strip, gap), (0, gap)] if is_map else [(strip, gap), (0, gap), (0, 0)]
+    canvas = np.vstack([np.hstack([np.pad(picture, around, constant_values=np.nan if is_map else 255)
+                                   for _, picture in row]) for row in rows])
+    tall, wide = canvas.shape[:2]
+    figure, ((panel,),) = new_figure(width=inches, height=(inches - 0.8 - 0.9 * is_map) * tall / wide + 0.8)
+    panel.imshow(canvas, **options)
+    for i, row in enumerate(rows):
+        for j, (text, _) in enumerate(row):
+            panel.text(j * width, i * tall / len(rows) + 0.75 * strip, text, va="baseline", fontsize=8.5)
+    describe(panel, title, "column (px), picture beside picture", "row (px), picture below picture")
+    return figure, panel
+
+
+def rgb(picture):
+    """Return a picture with three channels: a grey one would need a colour bar."""
+    return picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
