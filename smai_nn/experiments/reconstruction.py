@@ -119,7 +119,7 @@ class KeepPictures(Callback):
 
     def on_epoch_end(self, trainer):
         """Append the picture."""
-        self.pictures.append(self.loader.reconstruct(trainer.model))
+        self.pictures.append(self.loader.as_image(trainer.model.predict(self.loader.features)))
 
 
 def train(setting, loader, callbacks=(), progress=False):
@@ -127,8 +127,7 @@ def train(setting, loader, callbacks=(), progress=False):
     initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
     model = build_network((loader.feature_width, *setting.hidden, loader.channels), ReLU, Identity, loss="mse",
                           optimizer=OPTIMIZERS[setting.optimizer](setting.learning_rate), rng=initial_rng)
-    trainer = Trainer(model, setting.train_config(progress), rng=shuffle_rng, callbacks=callbacks)
-    return model, trainer.fit(loader)
+    return model, Trainer(model, setting.train_config(progress), rng=shuffle_rng, callbacks=callbacks).fit(loader)
 
 
 def run_reconstruction(setting, progress=False):
@@ -138,7 +137,7 @@ def run_reconstruction(setting, progress=False):
     asked = RECONSTRUCTION.described(setting, loader.source) | {"notes": loader.notes}
     with RunFolder.recording(f"{setting.picture}-{setting.key}-s{setting.seed}", asked) as folder:
         model, history = train(setting, loader, [keeper] if setting.keep_pictures else [], progress)
-        image, target = loader.reconstruct(model), loader.image / 255
+        image, target = loader.as_image(model.predict(loader.features)), loader.image / 255
         # The changes from row to row take half the room.
         folder.save_arrays("reconstruction", changes=np.diff(image, axis=0, prepend=np.uint8(0)))
         if keeper.pictures:

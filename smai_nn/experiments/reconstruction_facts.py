@@ -71,13 +71,12 @@ def blur_facts(results):
     gaps = {a.setting.level: a.mse / b.mse for a, b in zip(base, fourier)}
     losses = [[run.mse for run in runs] for runs in group(results, "mapping", "image").values()]  # of all seeds
     return {
-        "blur.runs": len(results),
         "blur.stopped": sum(run.history.stop_reason == "early_stopping" for run in results),
         "blur.base.left": base[-1].mse / base[0].mse, "blur.fourier.left": fourier[-1].mse / fourier[0].mse,
         "blur.detail_left": base[-1].target_detail / base[0].target_detail,
         "blur.base.error_in_detail": base[0].error_detail / base[0].mse,
         "blur.gap_first": gaps[min(gaps)], "blur.gap_widest": max(gaps.values()),
-        "blur.widest": max(gaps, key=gaps.get),
+        "blur.widest": max(gaps, key=gaps.get), "blur.runs": len(results),
         "blur.spread": max(max(values) / min(values) for values in losses)}
 
 

@@ -1,7 +1,6 @@
 """The GIF of section 2.4: what three mappings have learnt after every epoch, side by side.
 
-It takes `runs`, a list of (method, label, pictures, losses): uint8 (epochs, height, width[, 3]), and the training loss
-of each epoch.
+`runs` is a list of (method, label, pictures as uint8 (epochs, height, width[, 3]), training losses of the epochs).
 """
 
 import io

@@ -80,16 +80,19 @@ def plot_mosaic(rows, title):
     return _mosaic([[(text, rgb(picture)) for text, picture in row] for row in rows], title)[0]
 
 
-def plot_blurred(targets, runs, title, box=(0, 0, 1)):
+def plot_blurred(targets, runs, title, boxes=((0, 0, 1),)):
     """Show targets (uint8) above what was learnt of them, `runs`: name -> results; both have one for each level.
 
-    `box` is what is shown, (top, left, side) in parts of a picture.
+    `boxes` is what is shown, a list of (top, left, side) in parts of a picture.
     """
-    top, left, side = (round(share * len(targets[0])) for share in box)
-    levels = [run.setting.level for run in next(iter(runs.values()))]
-    pictures = {"target": targets} | {name: [run.image for run in own] for name, own in runs.items()}
-    return plot_mosaic([[(f"{name} {level}", picture[top:top + side, left:left + side])
-                         for level, picture in zip(levels, row)] for name, row in pictures.items()], title)
+    levels, rows = [run.setting.level for run in next(iter(runs.values()))], []
+    sources = {"target": targets} | {name: [run.image for run in own] for name, own in runs.items()}
+    for name, pictures in sources.items():
+        rows.append([])
+        for top, left, side in np.rint(np.multiply(boxes, len(targets[0]))).astype(int):
+            rows[-1] += [(f"{name} {level}", picture[top:top + side, left:left + side])
+                         for level, picture in zip(levels, pictures)]
+    return plot_mosaic(rows, title)
 
 
 def plot_maps(rows, title, label, **colours):
@@ -111,7 +114,7 @@ def _mosaic(rows, title, **options):
     first = rows[0][0][1]
     gap, is_map = max(1, len(first) // 50), first.ndim == 2
     width, inches = first.shape[1] + gap, min(9, 1 + 2.8 * len(rows[0]))
-    strip = int(0.22 * width * len(rows[0]) / inches)  # a line of text
+    strip = 1 + int(0.22 * width * len(rows[0]) / inches)  # a line of text
     around = [(strip, gap), (0, gap)] if is_map else [(strip, gap), (0, gap), (0, 0)]
     canvas = np.vstack([np.hstack([np.pad(picture, around, constant_values=np.nan if is_map else 255)
                                    for _, picture in row]) for row in rows])
