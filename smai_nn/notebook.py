@@ -223,7 +223,7 @@ def show_film(name, runs):
     if run_mode() == "replay":
         (gif,) = (submission() / "figures").glob(f"{name}-*.gif")
     else:
-        panels = [(run.setting.method, run.setting.label, run.pictures, run.history.epoch_loss) for run in runs]
+        panels = [(run.setting.method, run.setting.label, *run.frames.values()) for run in runs]
         gif = save_gif(runs_root() / "figures" / f"{name}-{username()}.gif", picture, panels)
     frames, last = last_frame(gif)
     display(Image(last))

@@ -74,6 +74,7 @@ class PicturesProfile:
         ("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"), ("adam", 0.01, 128, "cosine"),
         ("adam", 0.003, 128, "constant"), ("adam", 0.003, 512, "cosine"), ("momentum", 0.03, 128, "cosine"))
     epochs: dict = dataclasses.field(default_factory=lambda: {"smiley": 50, "cat": 150})  # in section 2.4
+    mapping_seeds: tuple = (0, 1)  # likewise
     blur_levels: tuple = tuple(range(11))  # those of them that there are
     blur_seeds: dict = dataclasses.field(  # level -> seeds, where there are more than the seed 0
         default_factory=lambda: {level: (0, 1) for level in (0, 1, 2, 5, 10)})
@@ -133,7 +134,7 @@ QUICK = Profile(
                   noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,), tuning_seeds=(100, 101), tuning_samples=2500,
                   gradient_seeds=(0, 1), seeds=(0, 1, 2), gradient_samples=10_000),
     WholeMapProfile(shapes=((16, 16, 16),), seeds=(0,), max_epochs=600),
-    PicturesProfile(size=40, study_size=32, scaling_epochs=4, scaling_seeds=(0,), screening_epochs=4,
+    PicturesProfile(size=40, study_size=32, scaling_epochs=4, scaling_seeds=(0,), mapping_seeds=(0,), screening_epochs=4,
                     screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"),
                               ("momentum", 0.03, 128, "cosine")),
                     blur_levels=(0, 2, 5, 10), blur_seeds={5: (0, 1)}, blur_max_epochs=60),

@@ -34,8 +34,9 @@ def test_run_folder_holds_the_picture_of_every_epoch_and_the_last_one_is_the_rec
     folder, target = RunFolder(result.folder), TINY.loader().image / 255
     assert folder.status == "completed" and folder.settings()["data"]["file"] == "data/cat.jpg"
     assert folder.settings()["notes"] == ["resized from 300x300 to 16x16"] and result.setting == TINY
-    assert result.pictures.shape == (6, 16, 16, 3) and result.pictures.dtype == np.uint8
-    assert np.array_equal(result.pictures[-1], result.image)
+    pictures, mse = result.frames.values()
+    assert pictures.shape == (6, 16, 16, 3) and pictures.dtype == np.uint8 and mse[-1] == pytest.approx(result.mse)
+    assert np.array_equal(pictures[-1], result.image)
     assert (result.in_width, result.parameter_count) == (13, 13 * 16 + 16 + 16 * 16 + 16 + 16 * 3 + 3)
     assert result.error_detail < np.mean((result.image / 255 - target) ** 2) < result.mse  # which is before clipping
     assert result.target_detail < target.var()
@@ -101,9 +102,10 @@ def test_a_candidate_that_diverged_is_last():
 
 
 def test_settings_of_the_sections():
-    mapped = mapping_settings(TINY, 64, {"cat": 150, "smiley": 50})
+    mapped = mapping_settings(TINY, 64, {"cat": 150, "smiley": 50}, (0, 1))
     assert {(s.picture, s.image_type, s.max_epochs) for s in mapped} == {("cat", "RGB", 150), ("smiley", "Gray", 50)}
-    assert len(mapped) == len({(s.picture, s.label) for s in mapped}) == 14 and all(s.keep_pictures for s in mapped)
+    assert len({(s.picture, s.label) for s in mapped}) == 14 and len(mapped) == 28
+    assert all(s.keep_pictures == (s.seed == 0) for s in mapped)
     blurred = blur_settings({0: "blur_0.png", 4: "blur_4.png"}, 64, 200, {4: (0, 1)})
     assert [(s.level, s.label, s.seed) for s in blurred] == [(0, "Raw", 0), (0, "Fourier 5", 0), (4, "Raw", 0),
                                                              (4, "Raw", 1), (4, "Fourier 5", 0), (4, "Fourier 5", 1)]

@@ -44,12 +44,14 @@ def test_scalings():
 
 def test_mappings():
     runs = [made_up(0.02, losses=[0.1, 0.02]), made_up(0.03, "Polynomial", 5, losses=[0.1, 0.03]),
-            made_up(0.01, "Fourier", 25, losses=[0.019, 0.01])]
+            made_up(0.01, "Fourier", 25, losses=[0.019, 0.01]), made_up(0.001, "Fourier", 25, seed=1)]
     facts = facts_of.mapping_facts(runs)
-    assert facts["reconstruction.cat.fourier25.psnr"] == runs[2].psnr
-    assert [facts[f"reconstruction.cat.{run.setting.key}.reaches_raw"] for run in runs] == [2, None, 1]
+    assert [facts[f"reconstruction.cat.fourier25.{name}"] for name in ("psnr", "least", "most")] == [20, 20, 30]
+    assert facts["reconstruction.seed_range"] == 10 and facts["reconstruction.cat.raw.least"] == runs[0].psnr
+    assert [facts[f"reconstruction.cat.{run.setting.key}.reaches_raw"] for run in runs[:3]] == [2, None, 1]
     row = facts_of.mapping_table(runs)[2]
-    assert (row["final inference loss"], row["epoch time (s, median)"]) == ("1.00e-02", "0.50")
+    assert (row["final inference loss"], row["PSNR (dB) by seed"]) == ("1.00e-02", "20.0, 30.0")
+    assert row["epoch time (s, median)"] == "0.50"
 
 
 BLURRED = [made_up(mse, method, size, image=f"blur_{level}.jpg", seed=seed)

@@ -11,6 +11,7 @@ from smai_nn.plots.reconstruction import (
     plot_mapping_losses,
     plot_maps,
     plot_mosaic,
+    plot_pictures,
     plot_row_fits,
     plot_waves,
 )
@@ -28,8 +29,9 @@ LEARNT = {"BASE": [made_up(0.1, image="blur_0.jpg"), made_up(0.1, image="blur_9.
 FIGURES = [
     lambda: plot_mosaic([[("a", PICTURE), ("b", GREY)], [("", PICTURE), ("", PICTURE)]], "tiles"),
     lambda: plot_blurred([PICTURE, PICTURE], LEARNT, "all"),
-    lambda: plot_errors([[("a", PICTURE, PICTURE[::-1]), ("b", GREY, GREY)]], "errors"),
-    lambda: plot_maps([[("Raw", GREY / 255)]], "columns", "value"),
+    lambda: plot_pictures([("a", PICTURE), ("b", GREY)]),
+    lambda: plot_errors([[("a", PICTURE, PICTURE[::-1]), ("b", GREY, GREY)]]),
+    lambda: plot_maps([[("Raw", GREY / 255)]], "value"),
     lambda: plot_row_fits(RNG.random(8), {"Raw": RNG.random(8), "Fourier": RNG.random(8)}),
     lambda: plot_waves(64, 5, 8), lambda: plot_mapping_losses(GROUPS), lambda: plot_blur_losses(BLURRED)]
 
@@ -59,5 +61,5 @@ def test_film_is_made_once_and_a_replay_shows_it_without_the_pictures(monkeypatc
 
 def test_the_error_is_the_mean_of_the_channels():
     target = np.zeros((2, 2, 3), np.uint8)
-    figure = plot_errors([[("", target + np.array([255, 0, 0], np.uint8), target)]], "errors")
-    assert (figure.axes[0].images[0].get_array()[-3:-1, :2] == 1 / 3).all()
+    figure = plot_errors([[("", target + np.array([255, 0, 0], np.uint8), target)]])
+    assert (figure.axes[0].images[0].get_array() == 1 / 3).all()

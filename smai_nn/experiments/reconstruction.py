@@ -99,8 +99,9 @@ class ReconstructionResult:
     folder: Path
 
     psnr = property(lambda self: psnr(self.mse), doc="Peak signal-to-noise ratio of the reconstruction, dB.")
-    pictures = property(lambda self: RunFolder(self.folder).arrays("frames")["pictures"],
-                        doc="The pictures of all epochs, uint8 (epochs, height, width[, 3]), if they were kept.")
+    frames = property(lambda self: RunFolder(self.folder).arrays("frames"),
+                      doc="If they were kept: the pictures of all epochs, uint8 (epochs, height, width[, 3]), and "
+                          "the mse (epochs,) of each.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,14 +113,16 @@ class ComparedResult:
 
 
 class KeepPictures(Callback):
-    """Keeps the picture that the model makes after every epoch, as uint8."""
+    """Keeps the picture that the model makes after every epoch, as uint8, and its mean squared error."""
 
     def __init__(self, loader):
-        self.loader, self.pictures = loader, []
+        self.loader, self.pictures, self.mse = loader, [], []
 
     def on_epoch_end(self, trainer):
-        """Append the picture."""
-        self.pictures.append(self.loader.as_image(trainer.model.predict(self.loader.features)))
+        """Append what the model makes of all pixels now."""
+        prediction = trainer.model.predict(self.loader.features)
+        self.pictures.append(self.loader.as_image(prediction))
+        self.mse.append(np.mean(np.square(prediction - self.loader.targets), dtype=float))
 
 
 def train(setting, loader, callbacks=(), progress=False):
@@ -141,7 +144,7 @@ def run_reconstruction(setting, progress=False):
         # The changes from row to row take half the room.
         folder.save_arrays("reconstruction", changes=np.diff(image, axis=0, prepend=np.uint8(0)))
         if keeper.pictures:
-            folder.save_arrays("frames", pictures=np.stack(keeper.pictures))
+            folder.save_arrays("frames", pictures=np.stack(keeper.pictures), mse=np.array(keeper.mse))
         folder.finish(history, {
             "in_width": loader.feature_width, "parameter_count": model.parameter_count,
             "mse": model.evaluate(loader.features, loader.targets), "target_detail": energy_above(target, DETAIL),
@@ -191,11 +194,15 @@ def screening_settings(candidates, size, epochs):
             for candidate in candidates for mapping in SCREENED_MAPPINGS]
 
 
-def mapping_settings(chosen, size, epochs):
-    """Return the settings of section 2.4: MAPPINGS on the cat, then on the smiley; `epochs` is a dict by these."""
-    cat = dataclasses.replace(chosen, size=size, keep_pictures=True, max_epochs=epochs["cat"])
+def mapping_settings(chosen, size, epochs, seeds):
+    """Return the settings of section 2.4: MAPPINGS on the cat, then on the smiley, each with all seeds.
+
+    `epochs` is a dict by these names. The pictures of every epoch are kept for the first seed.
+    """
+    cat = dataclasses.replace(chosen, size=size, max_epochs=epochs["cat"])
     smiley = dataclasses.replace(cat, image="smiley.png", image_type="Gray", max_epochs=epochs["smiley"])
-    return vary(cat, [0], mapping=MAPPINGS) + vary(smiley, [0], mapping=MAPPINGS)
+    settings = vary(cat, seeds, mapping=MAPPINGS) + vary(smiley, seeds, mapping=MAPPINGS)
+    return [dataclasses.replace(setting, keep_pictures=setting.seed == seeds[0]) for setting in settings]
 
 
 def blur_settings(names, size, max_epochs, seeds):

@@ -1,6 +1,6 @@
 """The GIF of section 2.4: what three mappings have learnt after every epoch, side by side.
 
-`runs` is a list of (method, label, pictures as uint8 (epochs, height, width[, 3]), training losses of the epochs).
+`runs` is a list of (method, label, pictures as uint8 (epochs, height, width[, 3]), mean squared error of each).
 """
 
 import io
@@ -50,7 +50,7 @@ def draw_frames(name, runs):
         (line,) = curve.plot([], [], color=METHOD_COLOURS[method], linewidth=2, marker="o", markevery=[-1], label=label)
         curve.set(yscale="log", xlim=(0, len(losses) + 1), ylim=(everything.min() / 1.5, everything.max() * 1.5))
         curve.grid(alpha=0.25)
-        describe(curve, "Training loss", "epoch", "MSE", legend="below")
+        describe(curve, "Loss of the picture above", "epoch", "MSE", legend="below")
         moving.append((picture, line, curve.get_legend()))
         for artist in moving[-1]:
             artist.set_animated(True)  # drawn on top of all that stays, see `drawn`

@@ -5,6 +5,7 @@ from matplotlib.colors import LogNorm
 
 from smai_nn.experiments.border import group
 from smai_nn.experiments.reconstruction import DETAIL
+from smai_nn.plots.maps import COLUMN, ROW
 from smai_nn.plots.style import BLACK, BLUE, METHOD_COLOURS, RED, colour_bar, describe, new_figure, share_legend
 
 DASHES = {1: "-", 5: ":", 15: "--", 25: "-"}  # by the size of a mapping
@@ -75,9 +76,50 @@ def plot_blur_losses(results):
     return figure
 
 
+def plot_pictures(tiles):
+    """Show pictures side by side; a tile is (text, picture), uint8."""
+    return _panels([[(text, rgb(picture)) for text, picture in tiles]])[0]
+
+
+def plot_maps(rows, label, **colours):
+    """Show rows of maps (height, width) with one colour bar; a tile is (text, values), `colours` are imshow's."""
+    figure, axes = _panels(rows, **colours)
+    colour_bar(figure, axes[0, 0].images[0], axes.ravel().tolist(), label)
+    return figure
+
+
+def plot_errors(rows):
+    """Show absolute errors, mean of the channels, on a logarithmic scale; a tile is (text, picture, target), uint8."""
+    errors = [[(text, np.abs(np.subtract(rgb(picture), rgb(target), dtype=float)).mean(axis=2) / 255)
+               for text, picture, target in row] for row in rows]
+    return plot_maps(errors, "absolute error, mean of the channels", cmap="magma", norm=LogNorm(1 / 255, 1, clip=True))
+
+
+def _panels(rows, **options):
+    """Show rows of tiles (text, picture), each on axes of its own; return figure and axes."""
+    figure, axes = new_figure(len(rows), len(rows[0]), width=9.6 / max(3, len(rows[0])), height=3)
+    for panel, (text, picture) in zip(axes.ravel(), [tile for row in rows for tile in row]):
+        panel.imshow(picture, **options)
+        describe(panel, text, COLUMN, ROW)
+    return figure, axes
+
+
 def plot_mosaic(rows, title):
-    """Show rows of pictures (uint8, of one size) as one mosaic; a tile is (text, picture)."""
-    return _mosaic([[(text, rgb(picture)) for text, picture in row] for row in rows], title)[0]
+    """Show rows of many pictures (uint8, of one size) as one picture; a tile is (text, picture), the text above it."""
+    first = rows[0][0][1]
+    gap = max(1, len(first) // 50)
+    width, inches = first.shape[1] + gap, min(9, 1 + 2.8 * len(rows[0]))
+    strip = 1 + int(0.22 * width * len(rows[0]) / inches)  # px: a line of text
+    canvas = np.vstack([np.hstack([np.pad(rgb(picture), [(strip, gap), (0, gap), (0, 0)], constant_values=255)
+                                   for _, picture in row]) for row in rows])
+    tall, wide, _ = canvas.shape
+    figure, ((panel,),) = new_figure(width=inches, height=(inches - 0.8) * tall / wide + 0.8)
+    panel.imshow(canvas)
+    for i, row in enumerate(rows):
+        for j, (text, _) in enumerate(row):
+            panel.text(j * width, i * tall / len(rows) + 0.75 * strip, text, va="baseline", fontsize=8.5)
+    describe(panel, title, "column (px), picture beside picture", "row (px), picture below picture")
+    return figure
 
 
 def plot_blurred(targets, runs, title, boxes=((0, 0, 1),)):
@@ -93,39 +135,6 @@ def plot_blurred(targets, runs, title, boxes=((0, 0, 1),)):
             rows[-1] += [(f"{name} {level}", picture[top:top + side, left:left + side])
                          for level, picture in zip(levels, pictures)]
     return plot_mosaic(rows, title)
-
-
-def plot_maps(rows, title, label, **colours):
-    """Show maps (height, width) as one mosaic with one colour bar; a tile is (text, values)."""
-    figure, panel = _mosaic(rows, title, **colours)
-    colour_bar(figure, panel.images[0], panel, label)
-    return figure
-
-
-def plot_errors(rows, title):
-    """Show absolute errors, mean of the channels, on a logarithmic scale; a tile is (text, picture, target), uint8."""
-    errors = [[(text, np.abs(np.subtract(rgb(picture), rgb(target), dtype=float)).mean(axis=2) / 255)
-               for text, picture, target in row] for row in rows]
-    return plot_maps(errors, title, "absolute error", cmap="magma", norm=LogNorm(1 / 255, 1, clip=True))
-
-
-def _mosaic(rows, title, **options):
-    """Show rows of as many tiles (text, picture) on one pair of axes, the text above; return figure and axes."""
-    first = rows[0][0][1]
-    gap, is_map = max(1, len(first) // 50), first.ndim == 2
-    width, inches = first.shape[1] + gap, min(9, 1 + 2.8 * len(rows[0]))
-    strip = 1 + int(0.22 * width * len(rows[0]) / inches)  # a line of text
-    around = [(strip, gap), (0, gap)] if is_map else [(strip, gap), (0, gap), (0, 0)]
-    canvas = np.vstack([np.hstack([np.pad(picture, around, constant_values=np.nan if is_map else 255)
-                                   for _, picture in row]) for row in rows])
-    tall, wide = canvas.shape[:2]
-    figure, ((panel,),) = new_figure(width=inches, height=(inches - 0.8 - 0.9 * is_map) * tall / wide + 0.8)
-    panel.imshow(canvas, **options)
-    for i, row in enumerate(rows):
-        for j, (text, _) in enumerate(row):
-            panel.text(j * width, i * tall / len(rows) + 0.75 * strip, text, va="baseline", fontsize=8.5)
-    describe(panel, title, "column (px), picture beside picture", "row (px), picture below picture")
-    return figure, panel
 
 
 def rgb(picture):
