@@ -1,18 +1,12 @@
-"""Principal components, the best *linear* encoder and decoder: what an autoencoder with as many units is measured by.
-
-Source: Baldi and Hornik 1989, "Neural networks and principal component analysis".
-"""
+"""Principal components, the best *linear* encoder and decoder (Baldi and Hornik 1989): the autoencoders' baseline."""
 
 
-def fit_pca(x, components):
-    """Return scikit-learn's PCA of rows x (n, width) with so many components, or as many as the rows allow."""
+def pca_rebuilt(train, x, components):
+    """Return rows x (n, width) rebuilt from so many principal components of the rows `train`, or all that there are.
+
+    With 0 components each row becomes the mean training row.
+    """
     from sklearn.decomposition import PCA  # loaded late: it takes a second
 
-    # Both solvers are exact and without chance, the first is faster where there are more rows than columns.
-    return PCA(min(components, *x.shape), svd_solver="covariance_eigh" if len(x) > x.shape[1] else "full").fit(x)
-
-
-def pca_reconstruct(pca, x, components):
-    """Return rows x (n, width) rebuilt from their first `components` components; 0 gives the mean fitted row."""
-    axes = pca.components_[:components]
-    return (x - pca.mean_) @ axes.T @ axes + pca.mean_
+    pca = PCA(min(components, *train.shape), svd_solver="covariance_eigh").fit(train)  # exact and without chance
+    return (x - pca.mean_) @ pca.components_.T @ pca.components_ + pca.mean_

@@ -101,9 +101,7 @@ class FacesProfile:
     seeds: tuple = (0, 1, 2)  # each with a test of its own; at most three tests are without overlap
     bottlenecks: tuple = (8, 24, 64)  # from narrow to wide, all narrower than the hidden layers
     hidden: tuple = (256, 128)  # widths of the encoder's hidden layers
-    deeper: tuple = (256, 192, 128)  # what is tried instead
     max_epochs: int = 60
-    box_step: int = 1  # 1: all of detection.BOXES are tried, 4: every fourth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +138,7 @@ QUICK = Profile(
                     blur_levels=(0, 2, 5, 10), blur_seeds={5: (0, 1)}, blur_max_epochs=60),
     DigitProfile(epochs={32: 6, 8: 3, 2: 3}, training_samples=4000, trial_samples=2000,
                  trials={"sgd": (10.0,), "momentum": (1.0,), "adam": (0.003,)}),
-    FacesProfile(seeds=(0, 1), bottlenecks=(4, 8, 16), hidden=(64, 32), deeper=(64, 48, 32), max_epochs=15, box_step=4))
+    FacesProfile(seeds=(0, 1), bottlenecks=(4, 8, 16), hidden=(64, 32), max_epochs=15))
 
 PROFILES = {profile.name: profile for profile in (Profile(), QUICK)}
 

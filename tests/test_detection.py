@@ -8,7 +8,7 @@ from PIL import Image
 
 from smai_nn.datasets import lfw
 from smai_nn.experiments import anomaly, detection
-from smai_nn.experiments import detection_facts as facts_of
+from smai_nn.experiments.border import group
 from smai_nn.experiments.detection import DetectionSetting, read_detection, run_detection, score_choice
 from smai_nn.plots import detection as plots
 from smai_nn.plots.run_figures import run_figures
@@ -18,8 +18,7 @@ from smai_nn.runs import RunFolder
 from smai_nn.trainer import History
 
 TINY = DetectionSetting(size=14, hidden=(16, 12), bottleneck=4, max_epochs=3)
-CHOICES = [dataclasses.replace(TINY, detector=detector, scaling=scaling, folds=(0, 2))
-           for detector, scaling in (("PCA", "picture"), ("PCA", "both"), ("autoencoder", "both"))]
+CHOICES = [dataclasses.replace(TINY, detector=detector) for detector in detection.DETECTORS]
 
 
 def made_up(setting, normal=(1, 2, 3, 4), anomalous=(2.5, 5, 6, 7, 8)):
@@ -27,13 +26,7 @@ def made_up(setting, normal=(1, 2, 3, 4), anomalous=(2.5, 5, 6, 7, 8)):
     errors = {role: np.array(normal, np.float32) for role in ("train", "validation", "test")}
     errors |= {role: np.array(anomalous, np.float32) for role in ("set_aside", "others")}
     history = History(4, 2, iteration_loss=[2.0, 1.0], epoch_loss=[1.5], epoch_accuracy=[np.nan], epoch_seconds=[0.1])
-    return detection.DetectionResult(setting, "George_W_Bush", errors, *anomaly.judge(errors, 0.95), history, 0.5, {})
-
-
-def choice(error, area, **options):
-    """Return a ChoiceResult that nobody had to train."""
-    setting = dataclasses.replace(TINY, folds=(0,), **options)
-    return detection.ChoiceResult(setting, "x", error, area, np.zeros(36, np.uint8))
+    return detection.DetectionResult(setting, "George_W_Bush", errors, *anomaly.judge(errors), history, {})
 
 
 def all_choices():
@@ -50,23 +43,22 @@ def replace_pictures(monkeypatch, rows):
     monkeypatch.setattr(detection, "load_pictures", lambda: (other, normal))
 
 
-def rows_of(roles, seeds, fold=None):
-    """Return all rows that have one of these roles with one of the seeds."""
+def rows_of(roles, seed=None):
+    """Return all rows that have one of these roles with the seed."""
     faces, normal = detection.load_pictures()
-    splits = [anomaly.split_pictures(faces.people, normal, seed, fold) for seed in seeds]
-    return np.unique(np.concatenate([split[role] for split in splits for role in roles]))
+    return np.flatnonzero(np.isin(anomaly.assign_roles(faces.people, normal, seed), roles))
 
 
 def test_no_test_picture_of_any_seed_can_reach_a_choice(monkeypatch):
     before = all_choices()
-    replace_pictures(monkeypatch, rows_of(("test", "others"), range(5)))
+    replace_pictures(monkeypatch, rows_of(("test", "others")))
     assert all_choices() == before
 
 
 def test_pictures_that_choices_may_see_do_reach_them(monkeypatch):
     """The test above could not fail if nothing were looked at."""
     before = all_choices()
-    replace_pictures(monkeypatch, rows_of(("train",), [0], fold=0)[:40])
+    replace_pictures(monkeypatch, rows_of(("train",))[:40])
     assert all(now != then for now, then in zip(all_choices(), before))
 
 
@@ -74,7 +66,7 @@ def test_pictures_that_choices_may_see_do_reach_them(monkeypatch):
 def test_no_test_picture_can_reach_what_is_learnt_or_the_thresholds(monkeypatch, detector):
     setting = dataclasses.replace(TINY, detector=detector)
     before = read_detection(run_detection(setting))
-    replace_pictures(monkeypatch, rows_of(("test", "others"), [setting.seed]))
+    replace_pictures(monkeypatch, rows_of(("test", "others"), setting.seed))
     after = read_detection(run_detection(setting))
     for role in ("train", "validation", "set_aside"):
         np.testing.assert_array_equal(after.errors[role], before.errors[role])
@@ -96,7 +88,7 @@ def test_a_result_is_read_from_its_folder_as_it_was_written(folder):
     assert result.setting == TINY and result.normal == "digit 0" and result.history.epochs == 3
     assert {role: len(errors) for role, errors in result.errors.items()} == {
         "train": 300, "validation": 100, "test": 100, "set_aside": 1000, "others": 3500}
-    assert [result.scores, result.tuned_scores] == anomaly.judge(result.errors, TINY.quantile)
+    assert [result.scores, result.tuned_scores] == anomaly.judge(result.errors)
     assert folder.status == "completed" and folder.settings()["data"]["file"] == "data/mnist_5k.npz"
     assert sum(file.stat().st_size for file in folder.path.rglob("*") if file.is_file()) < 100_000
 
@@ -114,71 +106,45 @@ def test_cases_are_of_their_kind_and_their_error_maps_are_their_errors(folder):
     assert named["true negative"] == "digit 0" != named["true positive"]
 
 
-def test_the_mean_picture_has_the_variance_of_its_training_pictures_as_error():
-    result = read_detection(run_detection(dataclasses.replace(TINY, detector="mean picture", mirrored=False)))
-    pca = read_detection(run_detection(dataclasses.replace(TINY, detector="PCA", mirrored=False)))
-    share = 1 - pca.errors["train"].mean() / result.errors["train"].mean()
-    assert result.explained == 0 and pca.explained == pytest.approx(share, abs=1e-4)
-
-
-def test_rules_choose_the_largest_auc_and_the_least_error():
-    choices = [choice(3, 0.9, input_noise=0.1), choice(2, 0.8, input_noise=0.2), choice(4, 0.7, input_noise=0.3)]
-    assert detection.best_crop(choices).input_noise == 0.1
-    assert detection.best_learning(choices) == dataclasses.replace(TINY, input_noise=0.2)
+def test_the_box_with_the_largest_auc_is_the_best():
+    choices = [detection.ChoiceResult(dataclasses.replace(TINY, crop=box), "x", 1.0, area)
+               for box, area in zip(detection.BOXES, (0.6, 0.9, 0.7))]
+    assert detection.best_crop(choices) == detection.BOXES[1]
 
 
 def test_every_bottleneck_of_the_profiles_is_narrower_than_its_neighbours():
     for profile in PROFILES.values():
-        assert max(profile.faces.bottlenecks) < min(*profile.faces.hidden, *profile.faces.deeper)
+        assert max(profile.faces.bottlenecks) < min(profile.faces.hidden)
 
 
-def results_and_references():
-    """Return made-up results in which the autoencoder of 4 is the best, and PCA is behind."""
+def made_up_groups(normal="George_W_Bush"):
+    """Return made-up results, all and on the whole picture; the autoencoder of 4 is the best, and PCA is behind."""
     results = [made_up(s, normal=(1, 2, 3, 4 + (s.detector == "PCA") + s.bottleneck / 100))
                for s in detection.detector_settings(TINY, (4, 6, 8), (0, 1))]
-    return results, [made_up(s, normal=(6, 7, 8, 9)) for s in detection.reference_settings(TINY, 4, (0, 1))]
+    whole = [made_up(s, normal=(6, 7, 8, 9)) for s in detection.detector_settings(TINY, (4,), (0, 1))]
+    return [group([dataclasses.replace(r, normal=normal) for r in runs], "label") for runs in (results, whole)]
 
 
 def test_facts_by_hand():
-    results, references = results_and_references()
-    facts = facts_of.detector_facts(results, references)
-    assert facts_of.best_bottleneck(results) == 4 and facts["lfw.seeds"] == 2
+    groups, whole = made_up_groups()
+    facts = detection.detector_facts(groups, whole)
+    assert detection.best_label(groups) == "autoencoder 4" and facts["lfw.seeds"] == 2
     areas = [anomaly.auc([1, 2, 3, last], [2.5, 5, 6, 7, 8]) for last in (4.04, 5.04)]
     assert facts["lfw.auc_mean"] == pytest.approx(areas[0]) and facts["detector.seed_range"] == 0
     assert facts["lfw.pca_auc"] == pytest.approx(areas[1]) and facts["lfw.seeds_ahead_of_pca"] == 2
-    assert facts["lfw.normal"] == "George W Bush" and "95%" in facts["lfw.threshold_rule"]
-    assert facts["lfw.whole_picture_auc"] < 0.5 and facts["detector.everything_f1"] == pytest.approx(2 * 5 / (5 + 9))
-    assert facts["detector.tail"] == pytest.approx(results[0].scores["threshold"] / 2.5)
-
-
-def test_facts_of_the_cases_by_hand():
-    results, _ = results_and_references()
-    results[0].cases.update(case=np.array(["false negative"]), place=np.array([0]), person=np.array(["Ada_Lovelace"]))
-    facts = facts_of.case_facts(results)
-    assert facts["case.false_negative_person"] == "Ada Lovelace" and facts["case.false_negative_error"] == 2.5
-    assert facts["case.false_negative_unusual"] == 0 and facts["case.true_positive_error"] is None
-
-
-def test_facts_of_the_choices_by_hand():
-    crops = [choice(1, 0.6), choice(1, 0.9, crop=detection.BOXES[1])]
-    learning = [choice(3, 0.8), choice(4, 0.8, mirrored=False), choice(2, 0.7, input_noise=0.0)]
-    assert facts_of.choice_facts(crops, learning) == {
-        "detector.crop_auc": 0.9, "detector.crop_whole_auc": 0.6, "detector.error_mirrored": 2,
-        "detector.error_unmirrored": 4, "detector.error_noise": 3, "detector.error_clean": 2}
+    assert facts["lfw.normal"] == "George W Bush" and facts["detector.everything_f1"] == pytest.approx(2 * 5 / (5 + 9))
+    assert facts["lfw.whole_picture_auc"] == facts["lfw.whole_mean_auc"] < 0.5
 
 
 def test_facts_of_digits_do_not_pass_for_those_of_faces():
-    results, references = ([dataclasses.replace(r, normal="digit 0") for r in group]
-                           for group in results_and_references())
-    names = facts_of.detector_facts(results, references)
+    names = detection.detector_facts(*made_up_groups(normal="digit 0"))
     assert "digits_for_lfw.auc_mean" in names and not any(name.startswith("lfw.") for name in names)
 
 
-def test_tables_give_mean_and_range_over_the_seeds():
-    results, _ = results_and_references()
-    row = facts_of.score_row(facts_of.of_kind(results, "PCA", 8), "tuned_scores")
-    assert row["detector"] == "PCA 8, tuned" and row["auc"] == "0.850 (0.85 to 0.85)"
-    assert [row["bottleneck"] for row in facts_of.bottleneck_rows(results)] == [4, 6, 8]
+def test_a_table_gives_mean_and_range_over_the_seeds():
+    rows = detection.score_rows(made_up_groups()[0], "tuned_scores")
+    assert [row["detector"] for row in rows][2:4] == ["autoencoder 8", "PCA 4"]
+    assert rows[5]["auc"] == "0.850 (0.85 to 0.85)"
 
 
 def test_faces_are_used_where_lfw_is_there_and_found_without_being_read(tmp_path, monkeypatch):
@@ -198,37 +164,27 @@ def test_faces_are_used_where_lfw_is_there_and_found_without_being_read(tmp_path
     assert detection.pictures_source().record() == data
 
 
-@pytest.mark.parametrize("options, message", [({"detector": "kNN"}, "detector: expected one of 'autoencoder', 'PCA'"),
-                                              ({"scaling": "row"}, "scaling: expected one of 'none'")])
-def test_bad_settings_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        dataclasses.replace(TINY, **options)
-
-
-COLOURS = dict(zip((4, 6, 8), plots.BOTTLENECKS))
+def test_a_setting_refuses_what_there_is_not():
+    with pytest.raises(ValueError, match="detector: expected one of 'autoencoder', 'PCA'"):
+        dataclasses.replace(TINY, detector="kNN")
 
 
 def test_every_figure_is_complete():
-    results, _ = results_and_references()
-    runs = [facts_of.of_kind(results, "autoencoder", width)[0] for width in (4, 6, 8)]
-    lines = [*runs, facts_of.of_kind(results, "PCA", 4)[0], facts_of.of_kind(results, "mean picture")[0]]
-    crops = [choice(1, 0.5, crop=crop) for crop in detection.BOXES]
+    runs = [own[0] for own in made_up_groups()[0].values()]
     runs[0].cases.update(case=np.array(["true negative", "false negative"]), person=np.array(["Ada_Lovelace"] * 2),
                          error=np.array([1, 2]), picture=np.zeros((2, 9, 9), np.uint8),
                          **{name: np.random.default_rng(0).random((2, 6, 6))
                             for name in ("compared", "rebuilt", "squares")})
-    figures = {"crops": plots.plot_crops(crops, detection.BOXES[1]), "training": plots.plot_training(runs),
-               "errors": plots.plot_errors(runs[0]), "roc": plots.plot_roc(lines, COLOURS),
-               "precision-recall": plots.plot_precision_recall(lines, COLOURS), "cases": plots.plot_cases(runs[0]),
+    figures = {"errors": plots.plot_errors(runs[0]), "roc": plots.plot_roc(runs[:5]),
+               "precision-recall": plots.plot_precision_recall(runs[0]), "cases": plots.plot_cases(runs[0]),
                **run_figures(runs[0])}
     assert {name: audit(figure) for name, figure in figures.items() if audit(figure)} == {}
 
 
 def test_operating_points_are_marked_where_the_scores_say():
     run = made_up(TINY)
-    panel = plots.plot_precision_recall([run], COLOURS).axes[0]
-    marked = [(line.get_xdata()[0], line.get_ydata()[0]) for line in panel.lines if line.get_marker() in "oD"
-              and len(line.get_xdata())]
+    panel = plots.plot_precision_recall(run).axes[0]
+    marked = [(line.get_xdata()[0], line.get_ydata()[0]) for line in panel.lines if line.get_marker() in "oD"]
     assert marked == [(scores["recall"], scores["precision"]) for scores in (run.scores, run.tuned_scores)]
 
 

@@ -19,8 +19,7 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # before NumPy is 
     os.environ[variable] = "1"
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # smai_nn need not be installed
 
-from smai_nn.experiments.compression import (  # noqa: E402
-    AUTOENCODER, LITERATURE_MSE, DigitSetting, read_digits, run_digits)
+from smai_nn.experiments.compression import LITERATURE_MSE, DigitSetting, read_digits, run_digits  # noqa: E402
 
 
 def main():
@@ -33,8 +32,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SMAI_RUNS"] = folder
         result = read_digits(run_digits(setting, True))
-    print(f"{result.setting.architecture}, {epochs} epochs, {time.process_time():.0f} s of one core, {result.source}: "
-          f"MSE {result.train_mse:.5f} on training, {result.test_mse[AUTOENCODER]:.5f} on test digits; "
+    print(f"{result.setting.architecture}, {epochs} epochs, {time.process_time():.0f} s of one core: "
+          f"MSE {result.train_mse:.5f} on training, {result.test_mse:.5f} on test digits; "
           f"aim {LITERATURE_MSE:.5f}")
 
 
