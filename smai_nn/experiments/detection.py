@@ -211,7 +211,7 @@ def mean_of(results, name, rule="scores"):
 
 
 def detector_facts(groups, whole):
-    """Return the facts of the detectors, a dict; `groups` are as above, `whole` likewise, on the whole picture.
+    """Return the facts of the detectors, a dict; `groups` as of `best_label`, `whole` likewise, on the whole picture.
 
     Each is named "detector.…" and, where digits stand in, "digits_for_lfw.…", else "lfw.…".
     """
