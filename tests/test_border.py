@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor, ImageDraw
 
-from smai_nn.datasets import BorderDataset, sources
-from smai_nn.datasets.border import COLOURS, mask_from_image, touches_other_country
+from smai_nn.datasets import sources
+from smai_nn.datasets.border import COLOURS, BorderDataset, mask_from_image, touches_other_country
 
 LABELS = np.array([[0, 1, 1], [0, 0, 1]])
 ORANGES = ("orange", "darkorange", "orangered", "coral", "sandybrown", "chocolate", "gold", "#ff7f0e", "#fc9", "#840")
@@ -44,8 +44,7 @@ def test_labels_and_coordinates_of_a_small_map(tmp_path):
 def test_samples_are_every_pixel_once_with_its_label_shuffled_by_the_generator():
     dataset = BorderDataset(dtype=np.float64)
     first, again, other = (dataset.samples(np.random.default_rng(seed)) for seed in (0, 0, 1))
-    truth = {tuple(xy): int(label) for xy, label in zip(dataset.inputs.tolist(), dataset.targets.ravel())}
-    assert len(first) == len(truth) == 2500 and dict(first) == truth
+    assert len(first) == 2500 and dict(first) == dict(zip(map(tuple, dataset.inputs), dataset.targets.ravel()))
     assert first == again and first != other and first != sorted(first) and dataset.samples() != dataset.samples()
 
 
@@ -74,15 +73,12 @@ def test_noise_and_smooth_edges_count_as_the_nearest_colour():
 
 @pytest.mark.parametrize("array, message", [
     (picture(np.ones((3, 3), int)), "one flat colour"),
-    (picture(colours=[(0, 0, 0), (255, 255, 255)]), r"found \((0, 0, 0|255, 255, 255)\) 50%, .*; draw it in two such"),
-    (picture(colours=[(255, 0, 0), (255, 200, 0)]), r"found \(255, .* 0\) 50%"),  # two oranges
-    (picture(colours=[(0, 160, 0), (138, 43, 226)]), r"found .*\(0, 160, 0\)"),  # green is neither, nor is white
-    (picture(colours=[(255, 255, 255), (138, 43, 226)]), r"found .*\(255, 255, 255\)"),
-    (picture(np.array([[0, 1, 2]] * 3), colours=[*COLOURS, (255, 255, 255)]), "255, 255, 255. 33%"),  # a third colour
-    (np.random.default_rng(0).integers(0, 255, (9, 9, 3), dtype=np.uint8), "and others; draw"),
-    (picture(np.array([[0, 1, 0]])), "at least 2x2"),
+    (picture(colours=[(0, 0, 0), (255, 255, 255)]), "got 2, most often .*255, 255, 255.*; draw two such"),
+    (picture(colours=[(255, 0, 0), (255, 200, 0)]), "got 2, most often .*255, 200, 0"),  # two oranges
+    (picture(np.array([[0, 1, 2]] * 3), colours=[*COLOURS, (255, 255, 255)]), "got 3"),
+    (np.random.default_rng(0).integers(0, 255, (9, 9, 3), dtype=np.uint8), "got 81"),
     (np.zeros((4, 4), np.int32), "could not read"),  # 32-bit grey has no colours
-    (np.asarray(Image.open(sources.ROOT / "data/cat.jpg")), "expected two clear colours, one near orange"),
+    (np.asarray(Image.open(sources.ROOT / "data/cat.jpg")), "expected two clear colours, near the orange and purple"),
 ])
 def test_pictures_that_are_no_such_map_are_refused(tmp_path, array, message):
     with pytest.raises(ValueError, match=message):
@@ -90,5 +86,4 @@ def test_pictures_that_are_no_such_map_are_refused(tmp_path, array, message):
 
 
 def test_pixels_that_touch_the_other_country():
-    assert touches_other_country(np.array([[0, 0, 0, 1]] * 3)).tolist() == [[False, False, True, True]] * 3
     assert touches_other_country(np.array([[0, 0], [1, 1], [1, 1]])).tolist() == [[True] * 2, [True] * 2, [False] * 2]

@@ -26,28 +26,23 @@ HALF = np.dstack([COLOUR, np.full((8, 8), 128, np.uint8)])
 @pytest.mark.parametrize("picture, name, image_type, expected, notes", [
     (Image.fromarray(GREY), "a.png", "Gray", GREY, []),
     (Image.fromarray(COLOUR), "a.png", "RGB", COLOUR, []),
-    (Image.fromarray(COLOUR), "a.png", "Gray", COLOUR @ [0.299, 0.587, 0.114], ["converted from mode RGB to grey"]),
-    (Image.fromarray(HALF), "a.png", "RGB", 255 - (255 - COLOUR) * (128 / 255), ["transparent parts laid over white"]),
+    (Image.fromarray(COLOUR), "a.png", "Gray", COLOUR @ [0.299, 0.587, 0.114], ["converted from mode RGB to L"]),
+    (Image.fromarray(HALF), "a.png", "RGB", 255 - (255 - COLOUR) * (128 / 255), ["converted from mode RGBA to RGB"]),
     (Image.fromarray(COLOUR).convert("P"), "a.png", "RGB", None, ["converted from mode P to RGB"]),
     (Image.fromarray(COLOUR).convert("CMYK"), "a.tif", "RGB", COLOUR, ["converted from mode CMYK to RGB"]),
-    (Image.fromarray(GREY.astype(np.uint16) * 257), "a.png", "Gray", GREY, []),
-], ids=["grey", "colour", "to grey", "alpha", "palette", "CMYK", "16 bits"])
+    (Image.fromarray(GREY), "a.png", "RGB", GREY[..., None], ["converted from mode L to RGB"]),
+], ids=["grey", "colour", "to grey", "alpha", "palette", "CMYK", "grey as RGB"])
 def test_any_mode_becomes_eight_bits_and_what_was_done_is_said(tmp_path, picture, name, image_type, expected, notes):
     image, said = read_image(saved(tmp_path, picture, name), image_type, 8)
     assert image.dtype == np.uint8 and image.shape == (8, 8, 3)[:2 + (image_type == "RGB")] and said == notes
     assert expected is None or np.abs(image - expected).max() <= 1
 
 
-@pytest.mark.parametrize("orientation", range(2, 9))
-def test_a_picture_is_turned_as_its_exif_orientation_says(tmp_path, orientation):
-    undo = [None, np.fliplr, lambda a: np.rot90(a, 2), np.flipud, lambda a: a.swapaxes(0, 1), np.rot90,
-            lambda a: np.rot90(a, 2).swapaxes(0, 1), lambda a: np.rot90(a, -1)][orientation - 1]
+def test_a_picture_is_turned_as_its_exif_orientation_says(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = orientation
-    path = saved(tmp_path, Image.fromarray(undo(COLOUR)), exif=exif)
-    image, notes = read_image(path, "RGB", 8)
-    assert np.array_equal(image, COLOUR)
-    assert notes == ["turned as its EXIF orientation says"]
+    exif[0x0112] = 6  # to be turned clockwise
+    path = saved(tmp_path, Image.fromarray(np.rot90(COLOUR)), exif=exif)
+    assert np.array_equal(read_image(path, "RGB", 8)[0], COLOUR)
 
 
 def test_one_flat_colour_is_refused_where_it_is_read(tmp_path):
@@ -58,13 +53,6 @@ def test_one_flat_colour_is_refused_where_it_is_read(tmp_path):
             read_image(path, image_type)
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "1"])
-def test_rgb_of_a_grey_picture_is_refused(tmp_path, mode):
-    path = saved(tmp_path, Image.fromarray(GREY).convert(mode))
-    with pytest.raises(ValueError, match='expected a colour picture for image_type "RGB", got a grey one .*use'):
-        read_image(path, "RGB", 8)
-
-
 def test_truncated_and_foreign_files_are_refused(tmp_path):
     whole = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(whole, "JPEG")
@@ -72,19 +60,13 @@ def test_truncated_and_foreign_files_are_refused(tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=f"{name}: expected a whole image file"):
             read_image(tmp_path / name, "RGB")
-    with pytest.raises(FileNotFoundError, match="expected an image file, found nothing there"):
+    with pytest.raises(FileNotFoundError, match="expected a file, found nothing there"):
         read_image(tmp_path / "none.png", "RGB")
 
 
 def test_crops_are_in_parts_of_the_picture():
     image = np.kron(np.array([[10, 20], [30, 40]], np.uint8), np.ones((10, 10), np.uint8))
     np.testing.assert_allclose(crop_pictures([image], 4, 3, (0.5, 1, 0, 0.5)), np.full((1, 4, 3), 30), atol=1)
-
-
-@pytest.mark.parametrize("crop", [(0.5, 0.4, 0, 1), (0, 2, 0, 1)])
-def test_bad_crops_are_refused(crop):
-    with pytest.raises(ValueError, match="box can.t"):
-        crop_pictures([GREY], 8, 8, crop)
 
 
 def test_shipped_blur_loses_detail_level_by_level():
@@ -95,17 +77,15 @@ def test_shipped_blur_loses_detail_level_by_level():
     assert all(np.diff(detail) < 0)
 
 
-@pytest.mark.parametrize("own, shipped", [(range(10), [10]), ([0, 9], range(11))])
-def test_own_blurred_pictures_in_data_never_mix_with_the_shipped_ones(tmp_path, monkeypatch, own, shipped):
-    (tmp_path / "data").mkdir()
-    for level in shipped:
-        (tmp_path / f"data/blur_{level}.jpg").write_bytes((sources.ROOT / f"data/blur_{level}.jpg").read_bytes())
-    for level in [*own, 12]:
-        saved(tmp_path / "data", Image.fromarray(COLOUR), f"blur_{level}.{'png' if len(shipped) > 1 else 'jpg'}")
+def test_own_blurred_pictures_in_data_never_mix_with_the_shipped_ones(tmp_path, monkeypatch):
+    shipped = sources.find_file("blur_10.jpg").path.read_bytes()
+    for level in [*range(10), 12]:
+        saved(tmp_path / "data", Image.fromarray(COLOUR), f"blur_{level}.jpg")
+    (tmp_path / "data/blur_10.jpg").write_bytes(shipped)
     monkeypatch.setattr(sources, "ROOT", tmp_path)
     found, missing = find_blurred()
-    assert list(found) == list(own) and missing == [level for level in range(11) if level not in own]
-    assert not any(source.is_shipped for source in found.values())
+    assert [source.label for source in found.values()] == [f"data/blur_{level}.jpg" for level in range(10)]
+    assert missing == [10]
 
 
 def test_blurred_pictures_are_of_the_shallowest_folder_and_of_one_ending(place):
