@@ -6,6 +6,7 @@ import io
 import re
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -83,7 +84,7 @@ def _decode_all(path, size):
 def _files(path):
     """Yield (name, function that returns its bytes) of each file in a folder's folders or in an archive."""
     if path.is_dir():
-        for file in path.glob("*/*"):
+        for file in filter(Path.is_file, path.glob("*/*")):  # which a broken link is not
             yield file.as_posix(), file.read_bytes
     elif path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive:

@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import os
 import re
+import socket
 from pathlib import Path
 
 from smai_nn.files import existing, load_npz, save_npz
@@ -33,8 +34,11 @@ class DataSource:
 
 
 def may_download():
-    """Return whether the user has asked for downloads through scikit-learn."""
-    return os.environ.get("SMAI_DOWNLOAD") == "1"
+    """Return whether the user has asked for downloads through scikit-learn, which then gives up after a while."""
+    asked = os.environ.get("SMAI_DOWNLOAD") == "1"
+    if asked:
+        socket.setdefaulttimeout(30)  # seconds without an answer; scikit-learn itself would wait for ever
+    return asked
 
 
 def walk():
