@@ -97,7 +97,7 @@ def run_digits(setting, progress=False):
             "is_complete": data.is_complete, "parameter_count": autoencoder.parameter_count,
             "train_mse": autoencoder.evaluate(x, x), "test_mse": autoencoder.evaluate(test, test),
             "pca_mse": np.square(by_pca - test).mean(dtype=float),
-            "mean_digit_mse": np.square(x.mean(axis=0) - test).mean(dtype=float)})
+            "mean_digit_mse": np.square(x.mean(axis=0) - test).mean(dtype=float)}, model=autoencoder)
     return folder.path
 
 
@@ -127,6 +127,7 @@ def digit_facts(results, trials):
         facts |= {f"mnist.bottleneck{kept}.test_mse": r.test_mse, f"mnist.pca{kept}.test_mse": r.pca_mse,
                   f"mnist.bottleneck{kept}.gap": r.test_mse / r.train_mse - 1,
                   f"mnist.bottleneck{kept}.gain": r.pca_mse / r.test_mse}
+    facts["mnist.least_gain"] = min(r.pca_mse / r.test_mse for r in results)
     for trial in sorted(trials, key=lambda t: t.train_mse, reverse=True):  # the best rate comes last and stays
         facts[f"mnist.{trial.setting.optimizer}.trial_mse"] = trial.train_mse
     return facts

@@ -107,7 +107,7 @@ def score_choice(setting):
     faces, normal = load_pictures()
     roles = anomaly.assign_roles(faces.people, normal)
     seen = np.isin(roles, ("train", "validation", "set_aside"))
-    x, rebuilt, _, _ = learn_and_rebuild(setting, faces.images[seen], roles[seen])
+    x, rebuilt, *_ = learn_and_rebuild(setting, faces.images[seen], roles[seen])
     errors = squared_errors(rebuilt, x)
     held_out, set_aside = (errors[roles[seen] == role] for role in ("validation", "set_aside"))
     return ChoiceResult(setting, normal, float(held_out.mean()), anomaly.auc(held_out, set_aside))
@@ -118,7 +118,7 @@ def run_detection(setting, progress=False):
     faces, normal = load_pictures()
     roles = anomaly.assign_roles(faces.people, normal, setting.seed)
     with RunFolder.recording(f"{setting.label}-s{setting.seed}", DETECTION.described(setting, faces.source)) as folder:
-        x, rebuilt, scaler, history = learn_and_rebuild(setting, faces.images, roles, progress)
+        x, rebuilt, scaler, model, history = learn_and_rebuild(setting, faces.images, roles, progress)
         errors = squared_errors(rebuilt, x).astype(np.float32)
         by_role = {role: errors[roles == role] for role in ROLES}
         scores, tuned_scores = anomaly.judge(by_role)
@@ -130,14 +130,15 @@ def run_detection(setting, progress=False):
         compared, reconstructed, squares = maps.reshape(3, len(rows), setting.size, setting.size)
         folder.save_arrays("cases", case=np.array(list(cases)), person=faces.people[rows], error=errors[rows],
                            picture=faces.images[rows], compared=compared, rebuilt=reconstructed, squares=squares)
-        folder.finish(history, {"normal": normal, "scores": scores, "tuned_scores": tuned_scores})
+        folder.finish(history, {"normal": normal, "scores": scores, "tuned_scores": tuned_scores}, model=model)
     return folder.path
 
 
 def learn_and_rebuild(setting, images, roles, progress=False):
-    """Learn the images (n, height, width) whose role is "train"; return (x, rebuilt, scaler, History) of all of them.
+    """Learn the images (n, height, width) whose role is "train"; return (x, rebuilt, scaler, model, History).
 
-    The rows x (n, size * size) are the cropped and scaled pictures, see scale_pictures, and `rebuilt` what came back.
+    The rows x (n, size * size) are all pictures, cropped and scaled, see scale_pictures, and `rebuilt` what came back of
+    them. The model is None for PCA and the mean picture.
     """
     crops = crop_pictures(images, setting.size, setting.size, setting.crop)
     x, scaler = anomaly.scale_pictures(crops, roles == "train")
@@ -147,14 +148,15 @@ def learn_and_rebuild(setting, images, roles, progress=False):
         train = np.concatenate([train, mirror_images.reshape(train.shape)])
     if setting.detector != "autoencoder":
         components = setting.bottleneck if setting.detector == "PCA" else 0
-        return x, pca_rebuilt(train, x, components), scaler, History(len(train), len(train), stop_reason="closed form")
+        history = History(len(train), len(train), stop_reason="closed form")
+        return x, pca_rebuilt(train, x, components), scaler, None, history
     initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
     autoencoder = MLPAutoencoder(x.shape[1], setting.hidden, setting.bottleneck, output_activation=Identity,
                                  optimizer=Adam(setting.learning_rate), rng=initial_rng)
     config = TrainConfig(setting.batch_size, max_epochs=setting.max_epochs, patience=None, progress=progress,
                          learning_rate_schedule="cosine", input_noise=setting.input_noise)
     history = Trainer(autoencoder, config, rng=shuffle_rng).fit(train, train)
-    return x, autoencoder.reconstruct(x), scaler, history
+    return x, autoencoder.reconstruct(x), scaler, autoencoder, history
 
 
 def pick_cases(errors, roles, threshold):
@@ -224,11 +226,13 @@ def detector_facts(groups, whole):
     facts = {"normal": runs[0].normal.replace("_", " "), "seeds": len(runs), "auc_mean": auc.mean(),
              "auc_low": auc.min(), "auc_high": auc.max(), "seed_range": np.ptp(auc),
              "bottleneck_range": np.ptp([mean_of(group, "auc") for group in autoencoders]),
-             "everyone_auc": fmean(anomaly.auc(r.errors["test"], [*r.errors["others"], *r.errors["set_aside"]])
-                                   for r in runs),
              "pca_auc": pca_auc.mean(), "seeds_ahead_of_pca": np.sum(auc > pca_auc),
              "least_gain_over_pca": np.min(auc - pca_auc), "mean_auc": mean_of(groups["mean picture"], "auc"),
              "base_rate": base_rate, "everything_f1": 2 * base_rate / (1 + base_rate)}
+    everyone = [anomaly.detection_scores(r.errors["test"], np.concatenate([r.errors["others"], r.errors["set_aside"]]),
+                                         r.scores["threshold"]) for r in runs]
+    facts |= {f"everyone_{name}": fmean(scores[name] for scores in everyone)
+              for name in ("auc", "precision", "recall", "f1")}
     for name in ("precision", "recall", "f1", "balanced_accuracy", "false_alarms", "validation_error"):
         facts |= {name: mean_of(runs, name), f"pca_{name}": mean_of(best_pca, name),
                   f"tuned_{name}": mean_of(runs, name, "tuned_scores")}
@@ -245,5 +249,5 @@ def score_rows(groups, rule="scores"):
         rows.append({"detector": label})
         for name in ("auc", "precision", "recall", "f1", "specificity", "balanced_accuracy", "validation_error"):
             values = [getattr(result, rule)[name] for result in results]
-            rows[-1][name.replace("_", " ")] = f"{fmean(values):.3f} ({min(values):.2f} to {max(values):.2f})"
+            rows[-1][name.replace("_", " ")] = f"{fmean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
     return rows
