@@ -8,7 +8,6 @@ import numpy as np
 from smai_nn.activations import Identity, ReLU
 from smai_nn.checks import as_matrix, require_integer
 from smai_nn.linear import Linear
-from smai_nn.metrics import squared_errors
 from smai_nn.model import Model, infer
 from smai_nn.optim import Adam
 
@@ -53,10 +52,6 @@ class MLPAutoencoder(Model):
     def reconstruct(self, x):
         """Return decode(encode(x)), (n, input_width)."""
         return self.predict(x)
-
-    def errors(self, x):
-        """Return the mean squared error of each row of x, (n,) float64."""
-        return squared_errors(self.predict(x), np.asarray(x, self.dtype))
 
     def __repr__(self):
         widths = [self.in_width, *(layer.out_width for layer in self.layers)]

@@ -164,10 +164,6 @@ class Modular_Dataloader:
             raise ValueError(f"prediction: expected shape {self.targets.shape}, got {np.shape(prediction)}")
         return np.rint(255 * np.clip(prediction, 0, 1)).astype(np.uint8).reshape(self.image_shape)
 
-    def reconstruct(self, model):
-        """Return the picture that a trained Model makes of all pixels' features, uint8, like `image`."""
-        return self.as_image(model.predict(self.features))
-
 
 def method_label(method, order, freq):
     """Return the mapping with its size: "Raw", "Polynomial 5", "Fourier 25"."""

@@ -32,6 +32,7 @@ class Linear:
     biases = array_property("biases", "Biases, (out_width,).")
     weight_gradients = array_property("weight_gradients", "Cumulative dL/dW, (in_width, out_width).")
     bias_gradients = array_property("bias_gradients", "Cumulative dL/db, (out_width,).")
+    activation = property(lambda self: self._activation, doc="The activation phi, an instance.")
     input = pre_activation = output = None  # of the last forward pass
     _ones = ()
 
@@ -40,7 +41,7 @@ class Linear:
             raise ValueError(f"dtype: expected float32 or float64, got {getattr(dtype, '__name__', dtype)}")
         self.in_width = require_integer(in_width, "in_width", 1)
         self.out_width = require_integer(out_width, "out_width", 1)
-        self.activation, self.dtype = activation, np.dtype(dtype)
+        self._activation, self.dtype = activation_instance(activation), np.dtype(dtype)
         size = (self.in_width + 1) * self.out_width
         self._bind(np.zeros(size, self.dtype), np.zeros(size, self.dtype))
         self.initialise(np.random.default_rng() if rng is None else require_generator(rng))
@@ -60,15 +61,6 @@ class Linear:
             limit = np.sqrt(6 / sum(shape)) * (4 if isinstance(self.activation, Sigmoid) else 1)
             weights = rng.uniform(-limit, limit, shape)
         self.weights, self.biases = weights, -(weights * rng.uniform(0, 1, shape)).sum(axis=0)
-
-    @property
-    def activation(self):
-        """The activation phi, an instance; another one, or its class, may be assigned at any time."""
-        return self._activation
-
-    @activation.setter
-    def activation(self, activation):
-        self._activation = activation_instance(activation)
 
     def forward(self, x):
         """z = x W + b,  a = phi(z). Return a, (n, out_width); keep x, z and a for the backward pass."""
@@ -99,10 +91,6 @@ class Linear:
         """Return phi(x W + b), (n, out_width), for x (n, in_width); keep nothing."""
         return self._activation.forward(np.dot(x, self._weights) + self._biases)
 
-    def zero_grad(self):
-        """Set the cumulative gradients to zero."""
-        self._gradients.fill(0)
-
     def __repr__(self):
         return f"Linear({self.in_width}, {self.out_width}, {self._activation})"
 
@@ -113,10 +101,6 @@ class Linear:
         self._weights, self._biases = parameters[:split].reshape(shape), parameters[split:]
         self._weight_gradients, self._bias_gradients = gradients[:split].reshape(shape), gradients[split:]
 
-    def __getstate__(self):  # for copies of every kind
-        return self.in_width, self.out_width, self._activation, self._parameters, self._gradients
-
-    def __setstate__(self, state):
-        self.in_width, self.out_width, self._activation, *vectors = state
-        self.dtype = vectors[0].dtype
-        self._bind(*(np.array(vector) for vector in vectors))  # its own, and writable, as a joblib worker's are not
+    def __setstate__(self, state):  # of copy and pickle: the copy's arrays become views of vectors of its own
+        vars(self).update(state)
+        self._bind(np.array(self._parameters), np.array(self._gradients))

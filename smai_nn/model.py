@@ -27,10 +27,9 @@ class NonFiniteLossError(ValueError):
 class Model:
     """A feed-forward network of Linear layers.
 
-    Parameters: `layers`, a list of Linear whose widths chain and whose dtypes agree, none of them another Model's;
-    `loss`, "mse", "bce" or an instance; `optimizer`, an instance of its own (default SGD(0.1)). BCE needs a Sigmoid
-    output. Raises ValueError otherwise. The layers keep the values they have. `parameters` and `gradients` are 1-D: the
-    first layer's weights row by row, its biases, the next layer's weights, and so on.
+    Parameters: `layers`, Linear layers whose widths chain and whose dtypes agree, which keep their values; `loss`,
+    "mse", "bce" (needs a Sigmoid output) or an instance; `optimizer`, an instance of its own. Raises ValueError
+    otherwise. `parameters` and `gradients` are 1-D: the first layer's weights row by row, its biases, the next layer's.
 
     >>> model = Model([Linear(2, 4, Sigmoid), Linear(4, 1, Sigmoid)], "bce", SGD(0.1))
     >>> before = model.train([[0, 0], [1, 1]], [[0], [1]])  # accumulates the gradient, changes no parameter
@@ -49,10 +48,11 @@ class Model:
     dtype = property(lambda self: self._parameters.dtype, doc="dtype of all arrays.")
 
     def __init__(self, layers, loss="mse", optimizer=None):
-        self._layers = tuple(layers) if isinstance(layers, (list, tuple)) else (layers,)
+        self._layers = tuple(layers)
         _check_layers(self._layers)
         self._loss = _loss_instance(loss)
-        self._check_output()
+        if isinstance(self._loss, BCE) and not isinstance(self._layers[-1].activation, Sigmoid):
+            raise ValueError(f"Model with BCE: expected a Sigmoid output, got {self._layers[-1]}; use Sigmoid or MSE")
         self.optimizer = SGD(learning_rate=0.1) if optimizer is None else optimizer
         if not isinstance(self.optimizer, Optimizer):
             raise ValueError(f"optimizer: expected an instance such as SGD(learning_rate=0.1), got {optimizer!r}")
@@ -70,9 +70,10 @@ class Model:
 
         Each layer adds to its gradients. Return dL/dx, (n, in_width), or None without `input_gradient`.
         """
+        first, last = self._layers[0], self._layers[-1]
         for layer in reversed(self._layers):
-            grad_output = layer.backward(grad_output, of_pre_activation=of_logits and layer is self._layers[-1],
-                                         input_gradient=input_gradient or layer is not self._layers[0])
+            grad_output = layer.backward(grad_output, of_pre_activation=of_logits and layer is last,
+                                         input_gradient=input_gradient or layer is not first)
         return grad_output
 
     def train(self, x, y):
@@ -81,12 +82,13 @@ class Model:
         Raises NonFiniteLossError if the loss is NaN or infinite, before anything is accumulated.
         """
         prediction = self.forward(x)
-        y, is_bce = self._checked_target(prediction, y), isinstance(self._loss, BCE)
+        y = self._checked_target(prediction, y)
+        is_bce = isinstance(self._loss, BCE)
         if is_bce:  # from the logits, so that backpropagation begins behind the sigmoid, whose slope could vanish
             loss = self._loss.value_from_logits(self._layers[-1].pre_activation, y)
             gradient = self._loss.gradient_from_logits(prediction, y)
         else:
-            loss, gradient = self._loss.value_and_gradient(prediction, y)
+            loss, gradient = self._loss.value(prediction, y), self._loss.gradient(prediction, y)
         if not math.isfinite(loss):
             require_finite(y, "y")
             raise NonFiniteLossError(f"loss: expected a finite number, got {loss}; the parameters have probably "
@@ -135,12 +137,8 @@ class Model:
         return save_npz(_npz_path(path), self._named_arrays())
 
     def load_from(self, path):
-        """Load what `save_to` wrote.
-
-        Raises FileNotFoundError, or ValueError for a damaged file or other names and shapes; the model is as it was.
-        """
-        path, own = _npz_path(path), self._named_arrays()
-        saved = load_npz(path)
+        """Load what `save_to` wrote; FileNotFoundError or ValueError if it does not fit, and the model is as it was."""
+        saved, own = load_npz(_npz_path(path)), self._named_arrays()
         require_same_arrays(saved, own, f"{path}, for {self}")
         for name, array in saved.items():
             own[name][...] = array
@@ -154,15 +152,10 @@ class Model:
         return x
 
     def _checked_target(self, x, y):
-        self._check_output()
         y = as_matrix(y, "y", self.out_width, self.dtype)
         if len(x) != len(y):
             raise ValueError(f"y: expected {len(x)} rows, as x has, got {len(y)}")
         return y
-
-    def _check_output(self):  # again and again, since a layer's activation may be exchanged
-        if isinstance(self._loss, BCE) and not isinstance(self._layers[-1].activation, Sigmoid):
-            raise ValueError(f"Model with BCE: expected a Sigmoid output, got {self._layers[-1]}; use Sigmoid or MSE")
 
     def _named_arrays(self):
         return {f"layer{i}.{name}": getattr(layer, name)
@@ -175,13 +168,10 @@ class Model:
         for layer, *pieces in zip(self._layers, np.split(self._parameters, ends), np.split(self._gradients, ends)):
             layer._bind(*pieces)
 
-    def __copy__(self):  # a copy of any kind has layers and vectors of its own
+    def __copy__(self):  # a copy has layers of its own
         return copy.deepcopy(self)
 
-    def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name not in ("_parameters", "_gradients")}
-
-    def __setstate__(self, state):
+    def __setstate__(self, state):  # of deepcopy and pickle: the copied layers become views of the copy's vectors
         vars(self).update(state)
         self._bind_layers()
 
@@ -191,13 +181,11 @@ def build_network(widths, activation, output_activation, *, loss, optimizer, rng
 
     `rng` is required: an experiment's initial values are never left to chance.
     """
-    hidden = list(activation) if isinstance(activation, (list, tuple)) else [activation] * (len(widths) - 2)
-    if len(widths) < 2 or len(hidden) != len(widths) - 2:
-        raise ValueError(f"widths {list(widths)}: expected input and output widths and one activation for each of "
-                         f"the hidden layers, got {len(hidden)}")
-    activations = [*hidden, output_activation]
-    return Model([Linear(a, b, phi, rng=rng, dtype=dtype) for a, b, phi in zip(widths, widths[1:], activations)],
-                 loss, optimizer)
+    hidden = activation if isinstance(activation, (list, tuple)) else [activation] * (len(widths) - 2)
+    if len(hidden) != len(widths) - 2:
+        raise ValueError(f"widths {widths}: expected one activation for each of the hidden layers, got {len(hidden)}")
+    shapes = zip(widths[:-1], widths[1:], [*hidden, output_activation])
+    return Model([Linear(a, b, phi, rng=rng, dtype=dtype) for a, b, phi in shapes], loss, optimizer)
 
 
 def infer(layers, x):

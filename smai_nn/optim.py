@@ -9,25 +9,20 @@ class Optimizer:
     """Base: holds `learning_rate`, which may be changed at any time, and the number of `steps` taken."""
 
     steps = 0
-    _parameters = None  # the vector it works on
 
-    def __init__(self, learning_rate):
+    def __init__(self, learning_rate=0.1):
         self.learning_rate = require_number(learning_rate, "learning_rate", 0, np.inf, low_open=True, high_open=True)
 
     def step(self, parameters, gradients):
         """Change the flat `parameters` in place, given dL/dparameters in `gradients`."""
-        if self._parameters is None:
-            self._parameters = parameters
+        if self.steps == 0:
+            self._parameters = parameters  # the vector it works on from now on
             self._begin(parameters)
         elif parameters is not self._parameters:
             raise ValueError(f"{type(self).__name__}: expected the parameters it has worked on so far, got others; "
                              "give every model an optimizer of its own")
         self.steps += 1
         self._step(parameters, gradients)
-
-    def settings(self):
-        """Return the name and the settings as a dict for a run's records."""
-        return {"name": type(self).__name__, **self.__getstate__()}
 
     def __getstate__(self):  # a copy has the settings alone: it will serve another model
         return {name: value for name, value in vars(self).items() if name != "steps" and not name.startswith("_")}
@@ -40,14 +35,7 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Gradient descent: p <- p - learning_rate * g.
-
-    >>> parameters = np.array([1.0]); SGD(0.1).step(parameters, np.array([2.0])); parameters
-    array([0.8])
-    """
-
-    def __init__(self, learning_rate=0.1):
-        super().__init__(learning_rate)
+    """Gradient descent: p <- p - learning_rate * g."""
 
     def _step(self, p, g):
         p -= self.learning_rate * g
@@ -77,9 +65,6 @@ class Adam(Optimizer):
 
     m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2, corrected for their start at zero by
     m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t). Source: Kingma and Ba 2015, algorithm 1.
-
-    >>> parameters = np.zeros(2); Adam(0.001).step(parameters, np.array([5.0, -0.2])); parameters.round(6)
-    array([-0.001,  0.001])
     """
 
     BLOCK = 65_536  # parameters at a time, for the cache: 4% of the digits' step; the scratch array 9% of the faces'

@@ -162,10 +162,12 @@ class Trainer:
         Raises ValueError for bad data; NonFiniteLossError, which names epoch, batch and learning rate, when the loss is
         no longer finite. On KeyboardInterrupt it returns what there is, with the stop reason "interrupted".
         """
-        if y is None and not (hasattr(x, "features") and hasattr(x, "targets")):
-            raise ValueError(f"x: expected a data loader with `features` and `targets`, or two arrays x and y, got "
-                             f"{type(x).__name__} alone")
-        x, y = self.model.check_data(*((x.features, x.targets) if y is None else (x, y)))
+        if y is None:
+            if not (hasattr(x, "features") and hasattr(x, "targets")):
+                raise ValueError("x: expected a data loader with `features` and `targets`, or two arrays x and y, got "
+                                 f"{type(x).__name__} alone")
+            x, y = x.features, x.targets
+        x, y = self.model.check_data(x, y)
         self.history = history = History(len(x), self.config.batch_size, seed=_seed_of(self.rng))
         start, rate = time.perf_counter(), self.model.optimizer.learning_rate
         try:
@@ -195,16 +197,14 @@ class Trainer:
             loss = self._run_epoch(x, y, rate, bar)
             if loss is None:  # a callback stopped within it
                 return
-            seconds = time.perf_counter() - start
+            history.epoch_loss.append(loss)
+            history.epoch_seconds.append(time.perf_counter() - start)
             evaluate = has_accuracy and config.evaluate_every and epoch % config.evaluate_every == 0
             reached = accuracy(self.model.predict(x), y) if evaluate else math.nan
-            history.epoch_loss.append(loss)
-            history.epoch_seconds.append(seconds)
             history.epoch_accuracy.append(reached)
-            if rule is not None and rule.should_stop(history.epoch_loss[-1]) and not history.stop_reason:
+            if rule is not None and rule.should_stop(loss) and not history.stop_reason:
                 self.stop("early_stopping")
-            bar.set_postfix({"epoch": epoch, "loss": f"{history.epoch_loss[-1]:.5f}",
-                             "accuracy": f"{history.epoch_accuracy[-1]:.2%}"}, refresh=False)
+            bar.set_postfix({"epoch": epoch, "loss": f"{loss:.5f}", "accuracy": f"{reached:.2%}"}, refresh=False)
             for callback in self.callbacks:
                 callback.on_epoch_end(self)
             if history.stop_reason:

@@ -10,29 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tiny import network, samples
 
 from smai_nn import BCE, MSE, SGD, Adam, Identity, Linear, MLPAutoencoder, Model, ReLU, Sigmoid, Tanh
-from smai_nn.gradcheck import numerical_gradient
-from smai_nn.model import NonFiniteLossError, build_network
+from smai_nn.gradcheck import backpropagated_gradient, numerical_gradient
+from smai_nn.model import NonFiniteLossError
 
 ACTIVATIONS = [ReLU, Tanh, Sigmoid, Identity]
-
-def network(widths=(2, 3, 1), activation=Tanh, output=Sigmoid, loss="mse", optimizer=None, seed=0, dtype=np.float64):
-    rng = np.random.default_rng(seed)
-    return build_network(widths, activation, output, loss=loss, optimizer=optimizer, rng=rng, dtype=dtype)
-
-
-def samples(n=32, outputs=1, seed=1):
-    rng = np.random.default_rng(seed)
-    return rng.uniform(size=(n, 2)), rng.integers(0, 2, (n, outputs)).astype(float)
-
-
-def gradients_of(model, x, y):
-    model.zero_grad()
-    model.train(x, y)
-    gradients = model.gradients.copy()
-    model.zero_grad()
-    return gradients
+each_loss = pytest.mark.parametrize("loss", [MSE(), BCE()], ids=repr)
 
 
 def test_a_training_step_by_hand():
@@ -78,23 +63,21 @@ def test_train_gives_the_gradient_of_the_loss_for_any_network(data):
     hidden = [data.draw(st.sampled_from(ACTIVATIONS)) for _ in widths[2:]]
     loss = data.draw(st.sampled_from(["mse", "bce"]))
     output = Sigmoid if loss == "bce" else data.draw(st.sampled_from(ACTIVATIONS))
-    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    model = build_network(widths, hidden, output, loss=loss, optimizer=None, rng=rng, dtype=np.float64)
-    n = data.draw(st.integers(1, 5))
+    seed, n = data.draw(st.integers(0, 2**32 - 1)), data.draw(st.integers(1, 5))
+    model, rng = network(widths, hidden, output, loss, seed=seed), np.random.default_rng(seed)
     x, y = rng.uniform(-1, 1, (n, widths[0])), rng.integers(0, 2, (n, widths[-1])).astype(float)
-    analytic = gradients_of(model, x, y)
+    analytic = backpropagated_gradient(model, x, y)
     kinks = [np.abs(layer.pre_activation).min() for layer in model.layers if isinstance(layer.activation, ReLU)]
     assume(min(kinks, default=1) > 1e-3)  # a step of 1e-5 then crosses none
     numerical = numerical_gradient(model, x, y, epsilon=1e-5)
     np.testing.assert_allclose(analytic, numerical, rtol=1e-5, atol=1e-7 * max(1, np.abs(analytic).max()))
 
 
-@pytest.mark.parametrize("loss", [MSE(), BCE()], ids=repr)
+@each_loss
 def test_train_is_forward_loss_and_backward(loss):
-    model = network((2, 4, 3), loss=loss)
-    x, y = samples(outputs=3)
+    model, (x, y) = network((2, 4, 3), loss=loss), samples(32, 3)
     prediction = model.forward(x)
-    model.backward(loss.gradient(prediction, y))
+    assert model.backward(loss.gradient(prediction, y)).shape == x.shape
     by_steps = model.gradients.copy()
     model.zero_grad()
     assert model.train(x, y) == pytest.approx(loss.value(prediction, y), rel=1e-12)
@@ -103,20 +86,18 @@ def test_train_is_forward_loss_and_backward(loss):
 
 def test_four_batches_of_eight_add_up_to_four_times_the_gradient_of_32():
     """The cumulative gradient is the sum of the batches' mean gradients."""
-    model = network()
-    x, y = samples(32)
-    whole = gradients_of(model, x, y)
+    model, (x, y) = network(), samples(32)
+    whole = backpropagated_gradient(model, x, y)
     losses = [model.train(x[i:i + 8], y[i:i + 8]) for i in range(0, 32, 8)]
     np.testing.assert_allclose(model.gradients, 4 * whole, rtol=1e-12, atol=1e-16)
     assert np.mean(losses) == pytest.approx(model.evaluate(x, y), rel=1e-14)
 
 
 def test_train_changes_no_parameter_and_update_applies_and_clears_the_sum():
-    model = network(optimizer=SGD(0.5))
-    x, y = samples()
+    model, (x, y) = network(optimizer=SGD(0.5)), samples()
     before = model.parameters.copy()
     model.train(x, y)
-    model.train(x[:7], y[:7])
+    model.train(x[:7], y[:7])  # batches may differ in size
     np.testing.assert_array_equal(model.parameters, before)
     total = model.gradients.copy()
     model.update()
@@ -132,34 +113,20 @@ def test_cross_entropy_of_a_saturated_and_wrong_output_has_its_full_gradient(wro
     model.parameters = [1000, 0]
     x, y = np.array([[1], [-1], [1], [-1]]), np.array([[1], [0], [1], [0]])
     y[wrong_row] = 1 - y[wrong_row]
-    assert model.train(x, y) == model.evaluate(x, y) == 1000 / 4
+    with np.errstate(over="raise", invalid="raise"):
+        assert model.train(x, y) == model.evaluate(x, y) == 1000 / 4
     np.testing.assert_array_equal(model.layers[0].bias_gradients, [sign / 4])
     np.testing.assert_array_equal(model.layers[0].weight_gradients, [[sign / 4 * x[wrong_row, 0]]])
 
 
-def test_batches_may_change_their_size():
-    model, x, y = network(), *samples(20)
-    for rows in (5, 20, 1):
-        assert model.train(x[:rows], y[:rows]) == network().train(x[:rows], y[:rows])
-        np.testing.assert_array_equal(model.gradients, gradients_of(network(), x[:rows], y[:rows]))
-        model.zero_grad()
-
-
-def test_predict_equals_forward_and_stores_nothing():
-    model = network((2, 3, 2))
-    x = np.random.default_rng(0).uniform(size=(10_000, 2))
-    prediction = model.predict(x)
-    assert model.layers[0].input is None and model.layers[0].output is None
-    np.testing.assert_allclose(prediction, model.forward(x), rtol=1e-14)
-
-
-@pytest.mark.parametrize("loss", [MSE(), BCE()], ids=repr)
-def test_evaluate_is_the_mean_over_all_rows_and_accumulates_nothing(loss):
+@each_loss
+def test_predict_and_evaluate_equal_forward_and_loss_and_store_nothing(loss):
     """Also for more rows than are handled at a time, the last piece being smaller."""
-    model = network(loss=loss)
-    x, y = samples(10_000)
-    assert model.evaluate(x, y) == pytest.approx(loss.value(model.predict(x), y), rel=1e-12)
-    assert not model.gradients.any()
+    model, (x, y) = network((2, 3, 2), loss=loss), samples(10_000, 2)
+    prediction, mean = model.predict(x), model.evaluate(x, y)
+    assert model.layers[0].input is None and model.layers[0].output is None and not model.gradients.any()
+    np.testing.assert_allclose(prediction, model.forward(x), rtol=1e-14)
+    assert mean == pytest.approx(loss.value(prediction, y), rel=1e-12)
 
 
 def test_a_diverged_model_raises_and_accumulates_nothing():
@@ -172,6 +139,26 @@ def test_a_diverged_model_raises_and_accumulates_nothing():
     np.testing.assert_array_equal(model.gradients, before)
 
 
+def test_the_assignments_call_needs_no_further_argument():
+    model = Model([Linear(2, 5, Tanh()), Linear(5, 1, Sigmoid())], "mse")
+    assert isinstance(model.loss, MSE) and repr(model.optimizer) == "SGD(learning_rate=0.1)"
+    assert isinstance(Model([Linear(2, 1, Sigmoid())], "BCE").loss, BCE)
+    assert Model([Linear(2, 1, Tanh)]).optimizer is not Model([Linear(2, 1, Tanh)]).optimizer
+
+
+def test_build_network_takes_one_hidden_activation_or_one_for_each():
+    model = network((2, 3, 4, 1), activation=[ReLU, Identity])
+    assert [repr(layer) for layer in model.layers] == \
+        ["Linear(2, 3, ReLU())", "Linear(3, 4, Identity())", "Linear(4, 1, Sigmoid())"]
+    assert [str(layer.activation) for layer in network((2, 3, 4, 1)).layers] == ["Tanh()", "Tanh()", "Sigmoid()"]
+    np.testing.assert_array_equal(network(seed=3).parameters, network(seed=3).parameters)
+    for widths, activation in (((2, 3, 4, 1), [ReLU]), ((2,), ReLU)):
+        with pytest.raises(ValueError, match="expected one activation for each of the hidden layers, got"):
+            network(widths, activation)
+
+
+# One memory: whichever way a parameter is written, every way of reading it sees the change.
+
 def test_parameters_are_the_layers_in_order_weights_row_by_row_then_biases():
     model = Model([Linear(2, 2, Tanh), Linear(2, 1, Tanh)])
     model.parameters = np.arange(9)
@@ -183,41 +170,14 @@ def test_parameters_are_the_layers_in_order_weights_row_by_row_then_biases():
     assert model.parameter_count == 9 and (model.in_width, model.out_width) == (2, 1)
 
 
-def test_the_assignments_call_needs_no_further_argument():
-    model = Model([Linear(2, 5, Tanh()), Linear(5, 1, Sigmoid())], "mse")
-    assert isinstance(model.loss, MSE) and model.optimizer.settings() == {"name": "SGD", "learning_rate": 0.1}
-    assert isinstance(Model([Linear(2, 1, Sigmoid())], "BCE").loss, BCE)
-    assert Model([Linear(2, 1, Tanh)]).optimizer is not Model([Linear(2, 1, Tanh)]).optimizer
-
-
-def test_build_network_takes_one_hidden_activation_or_one_for_each():
-    model = network((2, 3, 4, 1), activation=[ReLU, Identity])
-    assert [repr(layer) for layer in model.layers] == \
-        ["Linear(2, 3, ReLU())", "Linear(3, 4, Identity())", "Linear(4, 1, Sigmoid())"]
-    assert [str(layer.activation) for layer in network((2, 3, 4, 1), activation=ReLU).layers] == [
-        "ReLU()", "ReLU()", "Sigmoid()"]
-    np.testing.assert_array_equal(network(seed=3).parameters, network(seed=3).parameters)
-    with pytest.raises(ValueError, match="one activation for each of the hidden layers, got 1"):
-        network((2, 3, 4, 1), activation=[ReLU])
-    with pytest.raises(ValueError, match="expected input and output widths"):
-        network((2,))
-
-
-# One memory: whichever way a parameter is written, every way of reading it sees the change.
-
 def test_writes_through_layers_and_through_the_flat_vector_are_one():
     model = network()
-    layer, vector, x = model.layers[0], model.parameters, samples(3)[0]
-    layer.weights[...] = 1
-    np.testing.assert_array_equal(vector[:6], 1)
+    layer, vector = model.layers[0], model.parameters
     layer.weights = np.full((2, 3), 2.0)
     np.testing.assert_array_equal(vector[:6], 2)
     layer.biases -= layer.biases
     np.testing.assert_array_equal(vector[6:9], 0)
-    model.parameters[:] = 3
-    np.testing.assert_array_equal(layer.weights, 3)
     model.parameters = np.zeros(model.parameter_count)
-    np.testing.assert_array_equal(model.predict(x), 0.5)
     model.parameters += 1
     assert model.parameters is vector and (layer.weights == 1).all() and (layer.biases == 1).all()
 
@@ -231,85 +191,56 @@ def test_a_model_keeps_the_values_and_gradients_its_layers_have():
     assert model.layers[0] is layer and np.shares_memory(layer.weights, model.parameters)
 
 
-def test_what_is_looked_at_after_update_and_zero_grad_is_zero():
+def test_update_and_zero_grad_clear_every_layers_gradients():
     model = network((2, 3, 4, 1))
-    early = [layer.weight_gradients for layer in model.layers] + [layer.bias_gradients for layer in model.layers]
+    gradients = [array for layer in model.layers for array in (layer.weight_gradients, layer.bias_gradients)]
     for clear in (model.zero_grad, model.update):
         model.train(*samples())
-        assert all(array.any() for array in early)
+        assert all(array.any() for array in gradients)
         clear()
-        found = [array for layer in model.layers for name, array in vars(layer).items() if name.endswith("gradients")]
-        assert not any(array.any() for array in (*early, *found))
-
-
-def test_an_exchanged_activation_takes_effect_everywhere():
-    (x, y), model = samples(), network(output=Identity)
-    model.train(x, y)
-    model.layers[-1].activation = Tanh()
-    fresh = network(output=Tanh)
-    fresh.parameters = model.parameters
-    model.zero_grad()
-    assert model.train(x, y) == fresh.train(x, y) == pytest.approx(model.evaluate(x, y))
-    np.testing.assert_array_equal(model.gradients, fresh.gradients)
-    np.testing.assert_array_equal(model.predict(x), fresh.predict(x))
-
-
-@pytest.mark.parametrize("method", ["train", "evaluate", "check_data"])
-def test_cross_entropy_refuses_an_output_that_is_no_sigmoid_any_more(method):
-    model = network(loss="bce")
-    model.layers[-1].activation = Tanh()
-    with pytest.raises(ValueError, match="Model with BCE: expected a Sigmoid output, got Linear"):
-        getattr(model, method)(*samples())
+        assert not any(array.any() for array in gradients)
 
 
 @pytest.mark.parametrize("name, value", [("layers", []), ("loss", BCE()), ("dtype", np.float32), ("in_width", 3)])
 def test_what_may_not_be_exchanged_refuses(name, value):
     with pytest.raises(AttributeError):
         setattr(network(), name, value)
+    with pytest.raises(AttributeError):
+        network().layers[0].activation = Tanh()
 
 
 # Copies: whichever way a model is duplicated, the duplicate is whole, learns, and has nothing to do with the original.
 
-WAYS = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda model: pickle.loads(pickle.dumps(model)),
-        "deepcopy with another": lambda model: copy.deepcopy([network(), model])[1],
-        "pickle with another": lambda model: pickle.loads(pickle.dumps([network(), model]))[1],
-        "twice": lambda model: copy.copy(pickle.loads(pickle.dumps(model)))}
-
-
-@pytest.mark.parametrize("trained", [False, True], ids=["fresh", "after an Adam step"])
-@pytest.mark.parametrize("way", WAYS)
-def test_a_copy_learns_as_a_new_model_with_the_same_parameters_and_alone(way, trained):
-    (x, y), model = samples(), network(optimizer=Adam(0.1))
-    if trained:
-        model.train(x, y)
-        model.update()
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))],
+                         ids=["copy", "deepcopy", "pickle"])
+def test_a_copy_learns_as_a_new_model_with_the_same_parameters_and_alone(duplicate):
+    (x, y), model, fresh = samples(), network(optimizer=Adam(0.1)), network(optimizer=Adam(0.1))
+    model.train(x, y)
+    model.update()
     model.train(x, y)
     before, gradients = model.parameters.copy(), model.gradients.copy()
-    twin, fresh = WAYS[way](model), network(optimizer=Adam(0.1))
-    fresh.parameters = before
+    twin = duplicate(model)
     np.testing.assert_array_equal(twin.parameters, before)
     np.testing.assert_array_equal(twin.gradients, gradients)
     assert repr(twin) == repr(model)
     twin.zero_grad()
+    fresh.parameters = before
     for each in (twin, fresh):
         each.train(x, y)
         each.update()
     np.testing.assert_array_equal(twin.parameters, fresh.parameters)
-    for layer in twin.layers:
-        assert np.shares_memory(layer.weights, twin.parameters) and np.shares_memory(layer.biases, twin.parameters)
-        assert np.shares_memory(layer.weight_gradients, twin.gradients)
+    np.testing.assert_array_equal(twin.predict(x), fresh.predict(x))
     np.testing.assert_array_equal(model.parameters, before)
     np.testing.assert_array_equal(model.gradients, gradients)
 
 
 def five_steps(model, x):
-    """Return the loss before and after five steps, and whether the layers' arrays are still the model's."""
+    """Return the loss before and after five steps."""
     before = model.evaluate(x, x)
     for _ in range(5):
         model.train(x, x)
         model.update()
-    are_views = all(np.shares_memory(layer.weights, model.parameters) for layer in model.layers)
-    return before, model.evaluate(x, x), are_views
+    return before, model.evaluate(x, x)
 
 
 def test_a_model_learns_in_a_worker_process_that_got_it_as_read_only_memory_maps():
@@ -318,14 +249,7 @@ def test_a_model_learns_in_a_worker_process_that_got_it_as_read_only_memory_maps
     model = MLPAutoencoder(40, (30, 20), 4, rng=np.random.default_rng(1), dtype=np.float64)
     expected = five_steps(copy.deepcopy(model), x)
     found, = joblib.Parallel(n_jobs=2, max_nbytes="1K")([joblib.delayed(five_steps)(model, x)])
-    assert found == pytest.approx(expected) and found[1] < 0.9 * found[0] and found[2]
-
-
-def test_a_pickle_is_about_the_parameters_and_gradients():
-    model = network((2, 100, 100, 1), optimizer=Adam(0.1))
-    model.train(*samples())
-    model.update()
-    assert len(pickle.dumps(model)) < 2.1 * model.parameters.nbytes
+    assert found == pytest.approx(expected) and found[1] < 0.9 * found[0]
 
 
 def test_a_model_refuses_layers_of_another_and_takes_copies_of_them():
@@ -340,15 +264,10 @@ def test_a_model_refuses_layers_of_another_and_takes_copies_of_them():
     np.testing.assert_array_equal(model.parameters, before)
 
 
-def one_layer_twice():
-    layer = Linear(2, 2, Tanh)
-    return [layer, layer]
-
-
 @pytest.mark.parametrize("layers, loss, optimizer, message", [
     ([], "mse", None, "layers: expected a list of at least one Linear, got []"),
     ([Tanh()], "mse", None, "layers: expected a list of at least one Linear, got [Tanh()]"),
-    (one_layer_twice(), "mse", None, "layers: expected different layers, got one of them twice"),
+    ([Linear(2, 2, Tanh)] * 2, "mse", None, "layers: expected different layers, got one of them twice"),
     ([Linear(2, 3, Tanh), Linear(4, 1, Tanh)], "mse", None,
      "expected widths that chain, got Linear(2, 3, Tanh()) before Linear(4, 1, Tanh())"),
     ([Linear(2, 3, Tanh), Linear(3, 1, Tanh, dtype=np.float32)], "mse", None,
@@ -356,7 +275,6 @@ def one_layer_twice():
     ([Linear(2, 1, Tanh)], "huber", None, "loss: expected 'mse', 'bce', MSE() or BCE(), got 'huber'"),
     ([Linear(2, 1, Tanh)], None, None, "loss: expected 'mse', 'bce', MSE() or BCE(), got None"),
     ([Linear(2, 1, Tanh)], "bce", None, "Model with BCE: expected a Sigmoid output, got Linear(2, 1, Tanh())"),
-    ([Linear(2, 1, Identity)], BCE(), None, "Model with BCE: expected a Sigmoid output"),
     ([Linear(2, 1, Tanh)], "mse", "sgd", "optimizer: expected an instance such as SGD(learning_rate=0.1), got 'sgd'"),
     ([Linear(2, 1, Tanh)], "mse", SGD, "optimizer: expected an instance such as SGD(learning_rate=0.1), got"),
 ])
@@ -382,8 +300,6 @@ X, Y = samples(4)
     (X[None], Y, "x: expected shape (n, 2) with n >= 1, got (1, 4, 2)"),
     (X[:0], Y[:0], "x: expected shape (n, 2) with n >= 1, got (0, 2)"),
     (changed(X, (2, 1), np.nan), Y, "x: expected finite numbers, got 1 NaN or infinite, the first at index (2, 1)"),
-    (changed(X, (2, 1), np.inf), Y, "x: expected finite numbers, got 1 NaN or infinite, the first at index (2, 1)"),
-    (X, changed(Y, 3, np.nan), "y: expected finite numbers, got 1 NaN or infinite, the first at index (3, 0)"),
     (X, changed(Y, 3, -np.inf), "y: expected finite numbers, got 1 NaN or infinite, the first at index (3, 0)"),
     (X.astype(str), Y, "x: expected real numbers, got dtype <U32"),
     (X + 1j, Y, "x: expected real numbers, got dtype complex128"),
@@ -402,23 +318,19 @@ def test_bad_data_are_refused_before_anything_changes(x, y, message):
     np.testing.assert_array_equal(model.parameters, before)
 
 
-@pytest.mark.parametrize("label", [0.5, 2.0, -1.0])
 @pytest.mark.parametrize("method", ["train", "evaluate"])
-def test_cross_entropy_refuses_labels_other_than_zero_and_one(method, label):
+def test_cross_entropy_refuses_labels_other_than_zero_and_one(method):
     model = network(loss="bce")
-    with pytest.raises(ValueError, match=re.escape(f"BCE expected labels 0 or 1, got {label}; map the labels")):
-        getattr(model, method)(X, changed(Y, 3, label))
+    with pytest.raises(ValueError, match="BCE expected labels 0 or 1, got 0.5; map the labels"):
+        getattr(model, method)(X, changed(Y, 3, 0.5))
     assert not model.gradients.any()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_save_and_load_give_back_the_same_bits(tmp_path, dtype):
     model, other = network((2, 5, 3, 1), dtype=dtype), network((2, 5, 3, 1), seed=9, dtype=dtype)
-    path = model.save_to(tmp_path / "parameters.npz")
-    weights = other.layers[1].weights
-    other.load_from(path)
+    other.load_from(model.save_to(tmp_path / "parameters.npz"))
     assert other.parameters.tobytes() == model.parameters.tobytes()
-    np.testing.assert_array_equal(weights, model.layers[1].weights)
     np.testing.assert_array_equal(other.predict(X), model.predict(X))
 
 
@@ -431,9 +343,7 @@ def test_the_file_names_every_array(tmp_path):
 
 
 @pytest.mark.parametrize("name, written", [
-    ("parameters", "parameters.npz"), ("net.v2", "net.v2.npz"), ("a.npz", "a.npz"),
-    ("new/folder/a", "new/folder/a.npz"),
-])
+    ("parameters", "parameters.npz"), ("net.v2", "net.v2.npz"), ("new/folder/a.npz", "new/folder/a.npz")])
 def test_a_path_without_npz_gets_it_for_saving_and_loading(tmp_path, name, written):
     model, other = network(), network(seed=9)
     assert model.save_to(str(tmp_path / name)) == tmp_path / written
@@ -448,17 +358,14 @@ FITS = {"layer0.weights": np.ones((3, 5)), "layer0.biases": np.ones(5), "layer1.
 
 @pytest.mark.parametrize("arrays, message", [
     ({**FITS, "layer0.weights": np.ones((1, 5))}, "layer0.weights ((3, 5), (1, 5))"),  # one row would broadcast
-    ({**FITS, "layer0.biases": np.ones(1)}, "layer0.biases ((5,), (1,))"),
     ({**FITS, "layer1.weights": np.float64(1)}, "layer1.weights ((5, 1), ())"),
     ({**FITS, "layer0.weights": np.ones((5, 3))}, "layer0.weights ((3, 5), (5, 3))"),  # transposed
     ({**FITS, "layer2.weights": np.ones((1, 1))}, "layer2.weights (None, (1, 1))"),  # an extra layer
     ({name: array for name, array in FITS.items() if "1" not in name}, "layer1.weights ((5, 1), None)"),
-    ({name.replace("layer", "l"): array for name, array in FITS.items()}, "l0.biases (None, (5,))"),
     ({}, "layer0.weights ((3, 5), None)"),
     ({**FITS, "layer1.weights": np.full((5, 1), np.nan)}, "expected finite numbers, got 5 NaN"),
     ({**FITS, "layer1.biases": np.array([1e300])}, "expected finite numbers, got 1 NaN"),  # infinite as a float32
     ({**FITS, "layer1.biases": np.array([1])}, "floating-point numbers in layer1.biases, got int"),
-    ({**FITS, "layer1.biases": np.array(["a"])}, "floating-point numbers in layer1.biases, got <U1"),
     ({**FITS, "layer1.biases": np.array([1.0], dtype=object)}, "npz archive of plain arrays"),
 ])
 def test_loading_parameters_that_do_not_fit_raises_and_changes_nothing(tmp_path, arrays, message):

@@ -9,8 +9,7 @@ import pytest
 
 from smai_nn import SGD, Adam, Identity, Linear, Model, Momentum
 
-each_optimizer = pytest.mark.parametrize("make", [lambda: SGD(0.1), lambda: Momentum(0.1, 0.9), lambda: Adam(0.1)],
-                                         ids=["SGD", "Momentum", "Adam"])
+each_optimizer = pytest.mark.parametrize("make", [SGD, Momentum, Adam])
 
 
 def textbook_sgd(p, gradients, rate):
@@ -57,14 +56,6 @@ def test_every_step_is_the_textbook_formula(optimizer, textbook, settings, size)
         np.testing.assert_array_equal(gradients, g)
 
 
-@pytest.mark.parametrize("gradient", [1e-3, -5.0, 1e5])
-def test_the_first_adam_step_is_the_learning_rate_whatever_the_gradient(gradient):
-    parameters = np.array([0.0, 7.0])
-    Adam(0.01).step(parameters, np.array([gradient, 0]))
-    assert parameters[0] == pytest.approx(-0.01 * np.sign(gradient), rel=1e-4)
-    assert parameters[1] == 7
-
-
 @each_optimizer
 def test_one_optimizer_for_two_models_raises(make):
     optimizer = make()
@@ -75,34 +66,28 @@ def test_one_optimizer_for_two_models_raises(make):
     with pytest.raises(ValueError, match="expected the parameters it has worked on so far, got others; give every"):
         second.update()
     np.testing.assert_array_equal(second.parameters, before)
-    assert optimizer.steps == 1
 
 
 @each_optimizer
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, lambda one: pickle.loads(pickle.dumps(one))],
                          ids=["deepcopy", "copy", "pickle"])
 def test_a_copy_has_the_settings_and_starts_anew(make, duplicate):
-    optimizer, parameters = make(), np.zeros(2)
+    optimizer, parameters, fresh_parameters = make(0.2), np.zeros(2), np.zeros(2)
     optimizer.step(np.ones(2), np.full(2, 3.0))
-    twin, fresh_parameters = duplicate(optimizer), np.zeros(2)
-    assert twin.settings() == optimizer.settings() and twin.steps == 0
-    twin.step(parameters, np.ones(2))
-    make().step(fresh_parameters, np.ones(2))
+    duplicate(optimizer).step(parameters, np.ones(2))
+    make(0.2).step(fresh_parameters, np.ones(2))
     np.testing.assert_array_equal(parameters, fresh_parameters)
 
 
-@pytest.mark.parametrize("optimizer, settings", [
-    (SGD(0.5), {"name": "SGD", "learning_rate": 0.5}),
-    (Momentum(1, 0.8), {"name": "Momentum", "learning_rate": 1.0, "momentum": 0.8}),
-    (Adam(), {"name": "Adam", "learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}),
-])
-def test_settings_are_for_the_records_and_do_not_grow_with_training(optimizer, settings):
+@pytest.mark.parametrize("optimizer, text", [
+    (SGD(), "SGD(learning_rate=0.1)"), (Momentum(1, 0.8), "Momentum(learning_rate=1.0, momentum=0.8)"),
+    (Adam(), "Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)")], ids=repr)
+def test_an_optimizer_shows_its_settings_also_after_a_step(optimizer, text):
     optimizer.step(np.zeros(2), np.ones(2))
-    assert optimizer.settings() == settings
-    assert repr(optimizer).startswith(f"{settings['name']}(learning_rate={settings['learning_rate']}")
+    assert repr(optimizer) == text
 
 
-@pytest.mark.parametrize("make", [SGD, Momentum, Adam])
+@each_optimizer
 @pytest.mark.parametrize("rate", [0, -0.1, float("nan"), float("inf"), "0.1", None, True])
 def test_bad_learning_rates(make, rate):
     with pytest.raises(ValueError, match=re.escape(f"learning_rate: expected a number in (0, inf), got {rate!r}")):

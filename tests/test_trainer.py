@@ -7,39 +7,16 @@ import sys
 
 import numpy as np
 import pytest
+from tiny import network, samples
 
-from smai_nn import SGD, Adam, Callback, EarlyStopping, History, Identity, Sigmoid, Tanh, TrainConfig, Trainer, trainer
-from smai_nn.model import NonFiniteLossError, build_network
-
-
-def network(optimizer=None, widths=(2, 4, 1), output=Sigmoid, loss="mse", seed=0, dtype=np.float64):
-    rng = np.random.default_rng(seed)
-    return build_network(widths, Tanh, output, loss=loss, optimizer=optimizer, rng=rng, dtype=dtype)
-
-
-def samples(n=10, seed=1):
-    x = np.random.default_rng(seed).uniform(size=(n, 2))
-    return x, (x[:, :1] > x[:, 1:]).astype(float)
+from smai_nn import SGD, Adam, Callback, EarlyStopping, History, Identity, TrainConfig, Trainer, trainer
+from smai_nn.model import NonFiniteLossError
 
 
 def make_trainer(model, *, seed=3, callbacks=(), **settings):
     """A trainer with batches of 4 for 3 epochs, without early stopping unless the settings say otherwise."""
     config = TrainConfig(**{"batch_size": 4, "max_epochs": 3, "patience": None, **settings})
     return Trainer(model, config, rng=np.random.default_rng(seed), callbacks=callbacks)
-
-
-class Recorder(Callback):
-    """Keeps parameters and learning rate after every batch and epoch."""
-
-    def __init__(self):
-        self.rates, self.samples, self.epoch_parameters = [], [], []
-
-    def on_batch_end(self, trainer):
-        self.rates.append(trainer.model.optimizer.learning_rate)
-        self.samples.append(trainer.history.samples)
-
-    def on_epoch_end(self, trainer):
-        self.epoch_parameters.append(trainer.model.parameters.copy())
 
 
 class AtSamples(Callback):
@@ -57,41 +34,27 @@ def interrupt(trainer):
     raise KeyboardInterrupt
 
 
-def test_fit_is_the_literal_loop():
-    """Shuffle, train on each batch, update after every two of them and at the epoch's end."""
-    x, y = samples(10)
-    model, by_hand = network(Adam(0.05)), network(Adam(0.05))
-    history = make_trainer(model, grad_accumulation_steps=2).fit(x, y)
-
-    rng, losses = np.random.default_rng(3), []
-    for _ in range(3):
-        order = rng.permutation(10)
-        for rows in (order[:4], order[4:8]):
-            losses.append(by_hand.train(x[rows], y[rows]))
-        by_hand.update()
-        losses.append(by_hand.train(x[order[8:]], y[order[8:]]))
-        by_hand.update()
-
-    np.testing.assert_array_equal(history.iteration_loss, losses)
-    assert model.parameters.tobytes() == by_hand.parameters.tobytes()
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_input_noise_is_new_in_every_batch_and_leaves_data_and_targets_alone(dtype):
-    x = samples(10)[0].astype(dtype)
-    model, by_hand = (network(Adam(0.05), (2, 3, 2), Tanh, dtype=dtype) for _ in range(2))
+@pytest.mark.parametrize("noise, dtype", [(0.0, np.float64), (0.5, np.float32), (0.5, np.float64)])
+def test_fit_is_the_literal_loop(noise, dtype):
+    """Shuffle, add noise to the inputs only, train on each batch, update after every two and at the epoch's end."""
+    x = samples()[0].astype(dtype)
+    model, by_hand = (network((2, 3, 2), optimizer=Adam(0.05), dtype=dtype) for _ in range(2))
+    model.gradients[...] = 5  # what was accumulated before does not count
     before = x.copy()
-    history = make_trainer(model, input_noise=0.5).fit(x, x)
+    history = make_trainer(model, grad_accumulation_steps=2, input_noise=noise).fit(x, x)
 
     rng, losses = np.random.default_rng(3), []
     for _ in range(3):
         order = rng.permutation(10)
-        for rows in (order[:4], order[4:8], order[8:]):
-            losses.append(by_hand.train(x[rows] + dtype(0.5) * rng.standard_normal((len(rows), 2), dtype), x[rows]))
-            by_hand.update()
+        for number, rows in enumerate((order[:4], order[4:8], order[8:])):
+            added = dtype(noise) * rng.standard_normal((len(rows), 2), dtype) if noise else 0
+            losses.append(by_hand.train(x[rows] + added, x[rows]))
+            if number:
+                by_hand.update()
 
     np.testing.assert_array_equal(history.iteration_loss, losses)
     assert model.parameters.tobytes() == by_hand.parameters.tobytes() and x.tobytes() == before.tobytes()
+    assert not model.gradients.any() and history.updates == 6
 
 
 @pytest.mark.parametrize("n, batch_size, steps, updates_per_epoch", [
@@ -115,33 +78,21 @@ def test_windows_end_with_the_epoch(monkeypatch, n, batch_size, steps, updates_p
     assert 1 <= len(windows[-1].split()) <= steps
 
 
-def test_one_batch_of_32_takes_a_quarter_of_the_step_of_four_batches_of_8():
-    """The sum of four mean gradients is applied, so a quarter of the rate makes the same step."""
-    x, y = samples(32)
-    whole, parts = network(SGD(0.4)), network(SGD(0.1))
-    make_trainer(whole, batch_size=32, max_epochs=1).fit(x, y)
-    make_trainer(parts, batch_size=8, grad_accumulation_steps=4, max_epochs=1).fit(x, y)
-    np.testing.assert_allclose(parts.parameters, whole.parameters, rtol=1e-12)
-
-
-@pytest.mark.parametrize("steps", [1, 2, 3])
-def test_the_samples_axis_counts_every_data_point_once(steps):
-    """Whatever the accumulation: with batches of 4, 4 and 2, and an epoch every 10."""
-    recorder = Recorder()
-    history = make_trainer(network(), grad_accumulation_steps=steps, max_epochs=2, callbacks=[recorder]).fit(*samples())
-    np.testing.assert_array_equal(history.iteration_samples, [4, 8, 10, 14, 18, 20])
-    np.testing.assert_array_equal(history.epoch_samples, [10, 20])
-    assert recorder.samples == [4, 8, 10, 14, 18, 20] and history.samples == 20
-    assert history.iteration_samples.dtype == history.epoch_samples.dtype == np.int64
-
-
-@pytest.mark.parametrize("count, batch, axis", [(8, 4, [4, 8, 12, 16]), (3, 5, [3, 6, 9, 12]), (5, 4, [4, 5, 9, 10])])
-def test_the_samples_axis_of_whole_and_of_single_batches(count, batch, axis):
-    np.testing.assert_array_equal(History(count, batch, iteration_loss=[0.0] * 4).iteration_samples, axis)
+@pytest.mark.parametrize("count, batch, axis", [
+    (10, 4, [4, 8, 10, 14]), (8, 4, [4, 8, 12, 16]), (3, 5, [3, 6, 9, 12]), (5, 4, [4, 5, 9, 10])])
+def test_the_samples_axis_counts_every_data_point_once(count, batch, axis):
+    """Whatever the accumulation."""
+    for steps in (1, 3):
+        seen, callback = [], Callback()
+        callback.on_batch_end = lambda trainer: seen.append(trainer.history.samples)
+        runner = make_trainer(network(), batch_size=batch, grad_accumulation_steps=steps, callbacks=[callback])
+        history = runner.fit(*samples(count))
+        assert history.iteration_samples.tolist() == seen and seen[:len(axis)] == axis[:len(seen)]
+        assert history.epoch_samples.tolist() == [count, 2 * count, 3 * count] and history.samples == 3 * count
 
 
 def test_the_loss_of_an_epoch_is_the_sample_weighted_mean_of_its_iterations():
-    history = make_trainer(network(SGD(0.5))).fit(*samples(10))
+    history = make_trainer(network(optimizer=SGD(0.5))).fit(*samples())
     losses = np.reshape(history.iteration_loss, (3, 3))
     np.testing.assert_allclose(history.epoch_loss, losses @ [0.4, 0.4, 0.2], rtol=1e-14)
     assert not np.allclose(history.epoch_loss, losses.mean(axis=1), rtol=1e-6)
@@ -158,36 +109,22 @@ def test_every_epoch_passes_every_sample_once_in_a_new_order(monkeypatch):
     for epoch in (first, second):
         np.testing.assert_array_equal(epoch[:, 2], -epoch[:, 0])
         np.testing.assert_array_equal(np.sort(epoch[:, 0]), x[:, 0])
-    assert (first != x[:, [0, 1, 0]] * [1, 1, -1]).any() and (first != second).any()
-
-
-def test_data_and_earlier_gradients_do_not_matter_to_each_other():
-    """fit starts from a gradient of zero, ends with one, and leaves the data as they were."""
-    (x, y), model, clean = samples(), network(), network()
-    copies = x.copy(), y.copy()
-    model.gradients[...] = 5
-    make_trainer(model).fit(x, y)
-    make_trainer(clean).fit(x, y)
-    np.testing.assert_array_equal(model.parameters, clean.parameters)
-    assert not model.gradients.any()
-    np.testing.assert_array_equal(x, copies[0])
-    np.testing.assert_array_equal(y, copies[1])
+    assert (first[:, 0] != x[:, 0]).any() and (first != second).any()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_same_seed_gives_the_same_bits(dtype):
     runs = []
     for seed in (3, 3, 4):
-        model = network(Adam(0.05), dtype=dtype)
+        model = network(optimizer=Adam(0.05), dtype=dtype)
         runs.append((model.parameters, make_trainer(model, seed=seed).fit(*samples())))
     (first, first_history), (again, again_history), (other, _) = runs
     assert first.tobytes() == again.tobytes() != other.tobytes()
-    assert first_history.iteration_loss == again_history.iteration_loss and first_history.seed == again_history.seed
+    assert first_history.iteration_loss == again_history.iteration_loss
 
 
 def test_early_stopping_ends_training_with_the_first_epoch_that_asks_for_it():
-    noise = np.random.default_rng(0).integers(0, 2, (40, 1))
-    history = make_trainer(network(SGD(0.05)), max_epochs=500, patience=10).fit(samples(40)[0], noise)
+    history = make_trainer(network(optimizer=SGD(0.05)), max_epochs=500, patience=10).fit(*samples(40))
     rule = EarlyStopping(patience=10, relative_loss_threshold=0.01)
     decisions = [rule.should_stop(loss) for loss in history.epoch_loss]
     assert decisions == [False] * (history.epochs - 1) + [True]
@@ -199,72 +136,50 @@ def test_a_loss_that_stands_still_stops_at_t_equal_to_patience(patience):
     """Epochs count from 0, so that is the epoch number patience + 1."""
     model = network(output=Identity)
     model.parameters[...] = 0
-    x = np.ones((8, 2))
-    history = make_trainer(model, max_epochs=50, patience=patience).fit(x, np.zeros((8, 1)))
+    history = make_trainer(model, max_epochs=50, patience=patience).fit(np.ones((8, 2)), np.zeros((8, 1)))
     assert history.epochs == patience + 1 and history.stop_reason == "early_stopping"
 
 
 def test_the_cosine_schedule_runs_from_the_full_rate_to_zero_over_all_updates():
     """Two updates an epoch, six in all; the batch that only accumulates keeps the rate before it."""
-    model, recorder = network(SGD(0.5)), Recorder()
-    runner = make_trainer(model, grad_accumulation_steps=2, learning_rate_schedule="cosine", callbacks=[recorder])
+    model, found, callback = network(optimizer=SGD(0.5)), [], Callback()
+    callback.on_batch_end = lambda trainer: found.append(trainer.model.optimizer.learning_rate)
+    runner = make_trainer(model, grad_accumulation_steps=2, learning_rate_schedule="cosine", callbacks=[callback])
     runner.fit(*samples(16))
     rates = [0.5 * (1 + math.cos(math.pi * k / 6)) / 2 for k in range(6)]
-    assert recorder.rates[1::2] == pytest.approx(rates, rel=1e-14)
-    assert recorder.rates[0::2] == pytest.approx([0.5, *rates[:-1]], rel=1e-14)
+    assert found[1::2] == pytest.approx(rates, rel=1e-14)
+    assert found[0::2] == pytest.approx([0.5, *rates[:-1]], rel=1e-14)
     assert model.optimizer.learning_rate == 0.5
 
 
 def test_accuracy_is_the_share_of_samples_on_the_right_side_after_each_epoch():
-    (x, y), model, recorder = samples(30), network(SGD(2.0)), Recorder()
-    history = make_trainer(model, callbacks=[recorder]).fit(x, y)
-    for parameters, accuracy in zip(recorder.epoch_parameters, history.epoch_accuracy):
-        model.parameters = parameters
-        assert accuracy == np.mean((model.predict(x) > 0.5) == (y == 1))
+    (x, y), model, expected, callback = samples(30), network(optimizer=SGD(2.0)), [], Callback()
+    callback.on_epoch_end = lambda trainer: expected.append(np.mean((model.predict(x) > 0.5) == (y == 1)))
+    history = make_trainer(model, callbacks=[callback]).fit(x, y)
+    assert history.epoch_accuracy == expected and len(expected) == 3
 
 
-@pytest.mark.parametrize("every, evaluated", [(1, [1, 1, 1, 1, 1]), (2, [0, 1, 0, 1, 0]), (0, [0, 0, 0, 0, 0])])
-def test_accuracy_is_nan_where_it_is_not_evaluated(every, evaluated):
-    history = make_trainer(network(), max_epochs=5, evaluate_every=every).fit(*samples())
-    np.testing.assert_array_equal(~np.isnan(history.epoch_accuracy), np.array(evaluated, bool))
-
-
-@pytest.mark.parametrize("widths, y", [((2, 4, 1), np.full((10, 1), 0.5)), ((2, 4, 2), np.ones((10, 2)))],
-                         ids=["not 0-1", "two outputs"])
-def test_accuracy_is_nan_where_targets_are_not_single_labels(widths, y):
-    history = make_trainer(network(widths=widths)).fit(samples(10)[0], y)
-    assert np.isnan(history.epoch_accuracy).all() and np.isfinite(history.epoch_loss).all()
+@pytest.mark.parametrize("every, y, evaluated", [
+    (1, samples()[1], [1, 1, 1, 1, 1]), (2, samples()[1], [0, 1, 0, 1, 0]), (0, samples()[1], [0, 0, 0, 0, 0]),
+    (1, np.full((10, 1), 0.5), [0, 0, 0, 0, 0]), (1, np.ones((10, 2)), [0, 0, 0, 0, 0])])
+def test_accuracy_is_nan_where_it_is_not_evaluated_or_targets_are_not_single_labels(every, y, evaluated):
+    model = network((2, 3, y.shape[1]))
+    history = make_trainer(model, max_epochs=5, evaluate_every=every).fit(samples()[0], y)
+    np.testing.assert_array_equal(np.isfinite(history.epoch_accuracy), np.array(evaluated, bool))
+    assert np.isfinite(history.epoch_loss).all()
 
 
 def test_a_diverged_run_raises_naming_epoch_batch_and_learning_rate():
     """The first step leaps so far that the second batch's loss overflows."""
-    model = network(SGD(1e200), output=Identity)
+    model = network(optimizer=SGD(1e200), output=Identity)
     message = "training stopped at epoch 0, batch 1, learning rate 1e+200: loss: expected a finite number, got"
     with pytest.raises(NonFiniteLossError, match=re.escape(message)):
         make_trainer(model).fit(*samples())
     assert not model.gradients.any()
 
 
-@pytest.mark.parametrize("at_samples, iterations, epochs", [(4, 1, 0), (14, 4, 1), (20, 6, 1)])
-def test_an_interrupt_returns_what_there_is(at_samples, iterations, epochs):
-    model = network(SGD(0.5))
-    history = make_trainer(model, callbacks=[AtSamples(at_samples, interrupt)]).fit(*samples(10))
-    assert history.stop_reason == "interrupted"
-    assert (len(history.iteration_loss), history.samples, history.epochs) == (iterations, at_samples, epochs)
-    assert not model.gradients.any()
-
-
-def test_an_epoch_whose_evaluation_is_interrupted_does_not_count(monkeypatch):
-    model, calls = network(), []
-    predict = model.predict
-    monkeypatch.setattr(model, "predict", lambda x: calls.append(1) or (interrupt(None) if calls[1:] else predict(x)))
-    history = make_trainer(model).fit(*samples(10))
-    assert history.epochs == 1 and history.samples == 20 and history.stop_reason == "interrupted"
-    assert np.isfinite(history.epoch_accuracy[0]) and len(history.epoch_accuracy) == len(history.epoch_seconds) == 1
-
-
 def fit_interrupted_at(line_number):
-    """Return the History of two epochs that were interrupted before the n-th line of the trainer's loop."""
+    """Return the trainer and the History of two epochs, interrupted before the n-th line of the trainer's loop."""
     runner, passed = make_trainer(network(), max_epochs=2, learning_rate_schedule="cosine"), []
 
     def trace(frame, event, argument):
@@ -279,7 +194,7 @@ def fit_interrupted_at(line_number):
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        history = runner.fit(*samples(10))
+        history = runner.fit(*samples())
     finally:
         sys.settrace(before)
     return runner, history
@@ -295,7 +210,6 @@ def test_an_interrupt_before_any_line_of_the_loop_leaves_a_consistent_history():
         assert history.epochs in (history.samples // 10, history.samples // 10 - 1)
         assert history.epochs or history.summary()["final_loss"] is None
         assert runner.model.optimizer.learning_rate == 0.1 and not runner.model.gradients.any()
-        assert History.restore(history.series(), history.summary()).samples == history.samples
     assert line_number > 100
 
 
@@ -307,8 +221,7 @@ def test_a_callback_stops_training_with_the_last_batch_of_an_epoch():
 
 def test_a_callback_stops_training_after_the_batch():
     """What was accumulated until then is applied; the incomplete epoch has no entry in any series of epochs."""
-    model, by_hand = network(SGD(0.5)), network(SGD(0.5))
-    x, y = samples(10)
+    model, by_hand, (x, y) = network(optimizer=SGD(0.5)), network(optimizer=SGD(0.5)), samples()
     stop = AtSamples(8, lambda trainer: trainer.stop("enough samples"))
     history = make_trainer(model, grad_accumulation_steps=3, callbacks=[stop]).fit(x, y)
     assert (history.stop_reason, history.samples, history.epochs, history.updates) == ("enough samples", 8, 0, 1)
@@ -317,23 +230,18 @@ def test_a_callback_stops_training_after_the_batch():
         by_hand.train(x[rows], y[rows])
     by_hand.update()
     np.testing.assert_array_equal(model.parameters, by_hand.parameters)
-    assert {name: len(values) for name, values in history.series().items() if name.startswith("epoch")} == \
-        {"epoch_loss": 0, "epoch_accuracy": 0, "epoch_seconds": 0}
+    assert not history.epoch_accuracy and not history.epoch_seconds
 
 
 def test_an_error_in_a_callback_comes_through_with_the_optimizer_as_it_was():
-    def fail(trainer):
-        raise ZeroDivisionError
-
-    model = network(SGD(0.5))
+    model = network(optimizer=SGD(0.5))
     with pytest.raises(ZeroDivisionError):
-        make_trainer(model, learning_rate_schedule="cosine", callbacks=[AtSamples(8, fail)]).fit(*samples())
+        make_trainer(model, learning_rate_schedule="cosine", callbacks=[AtSamples(8, lambda _: 1 / 0)]).fit(*samples())
     assert model.optimizer.learning_rate == 0.5 and not model.gradients.any()
 
 
 def test_the_summary_holds_plain_final_figures():
     history = make_trainer(network()).fit(*samples())
-    assert {type(getattr(history, name)) for name in History.SERIES} == {list}  # after training as while training
     summary = history.summary()
     assert summary | {"seconds": 0} == {
         "final_loss": history.epoch_loss[-1], "final_accuracy": history.epoch_accuracy[-1], "epochs": 3, "samples": 30,
@@ -348,7 +256,6 @@ def test_a_history_comes_back_from_its_series_and_its_summary_as_json(epochs):
     summary = json.loads(json.dumps(history.summary(), allow_nan=False))
     restored = History.restore(history.series(), summary)
     assert history.epochs == epochs and str(restored) == str(history)  # as text, since NaN is not equal to itself
-    np.testing.assert_array_equal(restored.iteration_samples, history.iteration_samples)
 
 
 def test_the_seed_of_a_spawned_stream_is_recorded_with_its_key():
@@ -364,13 +271,11 @@ def test_nothing_is_printed_unless_asked_for(capsys):
     assert "30.0/30.0" in capsys.readouterr().out
 
 
-X, Y = samples(10)
+X, Y = samples()
 
 
 @pytest.mark.parametrize("x, y, message", [
     (X, Y[:, 0], "y: expected shape (n, 1) with n >= 1, got (10,); use y.reshape(-1, 1)"),
-    (np.where(X == X[7, 1], np.nan, X), Y, "x: expected finite numbers, got 1 NaN or infinite, the first at index"),
-    (X, np.where(Y == 1, "BE", "NL"), "y: expected real numbers, got dtype <U2"),
     (X, Y + 0.5, "BCE expected labels 0 or 1, got"),
     (X, None, "x: expected a data loader with `features` and `targets`, or two arrays x and y, got ndarray alone"),
 ])
@@ -382,21 +287,13 @@ def test_bad_data_are_refused_before_training(x, y, message):
     np.testing.assert_array_equal(model.parameters, before)
 
 
-BAD_COUNTS = [0, -1, 2.5, True, "8", None, float("nan")]
-
-
 @pytest.mark.parametrize("name, value, message", [
     *[(name, value, f"{name}: expected a whole number >= 1, got {value!r}")
-      for name in ("batch_size", "grad_accumulation_steps", "max_epochs") for value in BAD_COUNTS],
-    *[(name, value, f"{name}: expected a whole number >= 0, got {value!r}")
-      for name in ("evaluate_every",) for value in BAD_COUNTS[1:]],
-    ("patience", 0, "patience: expected a whole number >= 1, got 0"),
-    ("patience", 2.5, "patience: expected a whole number >= 1, got 2.5"),
+      for name in ("batch_size", "grad_accumulation_steps", "max_epochs", "patience") for value in (0, 2.5, True)],
+    ("evaluate_every", -1, "evaluate_every: expected a whole number >= 0, got -1"),
     ("relative_loss_threshold", float("nan"), "relative_loss_threshold: expected a number in [0, 1), got nan"),
-    ("relative_loss_threshold", 1.5, "relative_loss_threshold: expected a number in [0, 1), got 1.5"),
     ("input_noise", -1, "input_noise: expected a number in [0, inf), got -1"),
     ("learning_rate_schedule", "linear", "learning_rate_schedule: expected one of 'constant', 'cosine', got 'linear'"),
-    ("learning_rate_schedule", None, "learning_rate_schedule: expected one of 'constant', 'cosine', got None"),
 ])
 def test_bad_settings(name, value, message):
     with pytest.raises(ValueError, match=re.escape(message)):
@@ -408,10 +305,13 @@ def test_the_defaults_are_the_assignments():
     assert (config.patience, config.relative_loss_threshold) == (10, 0.01)
 
 
-@pytest.mark.parametrize("rng", [None, 0, np.random.RandomState(0), np.random])
-def test_a_trainer_needs_a_generator(rng):
-    with pytest.raises(ValueError, match=r"rng: expected a numpy Generator such as .*default_rng\(0\), got"):
-        Trainer(network(), TrainConfig(), rng=rng)
+@pytest.mark.parametrize("config, rng, message", [
+    (TrainConfig(), None, "rng: expected a numpy Generator such as numpy.random.default_rng(0), got None"),
+    (TrainConfig(), np.random.RandomState(0), "rng: expected a numpy Generator such as"),
+    (32, np.random.default_rng(0), "config: expected a TrainConfig, got 32")])
+def test_a_trainer_needs_a_config_and_a_generator(config, rng, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Trainer(network(), config, rng=rng)
 
 
 # The stopping rule L_t >= 0.99 L_(t-10): a truth table.
@@ -431,26 +331,15 @@ def test_at_t_10_the_loss_must_be_below_99_percent_of_the_first(last, stops):
         assert decisions([1.0] + [between] * 9 + [last]) == [False] * 10 + [stops]
 
 
-def test_each_epoch_is_compared_with_the_one_ten_before_it():
-    falling, rising = [1.0, 0.5] + [0.4] * 8, [0.5, 1.0] + [0.4] * 8  # t = 0 .. 9
-    assert decisions(falling + [0.98, 0.494]) == [False] * 12
-    assert decisions(falling + [0.98, 0.495]) == [False] * 11 + [True]
-    assert decisions(rising + [0.4, 0.98]) == [False] * 12
-    assert decisions(rising + [0.4, 0.99]) == [False] * 11 + [True]
-
-
-def test_a_loss_of_zero_stops():
-    """It cannot fall further."""
-    assert decisions([0.0] * 11) == [False] * 10 + [True]
-
-
 @pytest.mark.parametrize("patience, threshold, losses, expected", [
     (1, 0.5, [8.0, 4.0], [False, True]),
     (1, 0.5, [8.0, 3.9, 1.9], [False, False, False]),
     (3, 0.25, [4.0, 9.0, 9.0, 2.9, 6.75], [False, False, False, False, True]),
     (2, 0.0, [1.0, 1.0, 0.999, 1.0], [False, False, False, True]),
+    (1, 0.01, [0.0, 0.0], [False, True]),  # it cannot fall further
 ])
 def test_patience_and_threshold_are_settings(patience, threshold, losses, expected):
+    """Each epoch is compared with the one `patience` before it."""
     assert decisions(losses, patience=patience, relative_loss_threshold=threshold) == expected
 
 

@@ -1,4 +1,4 @@
-"""A made-up experiment and study for the tests of sweeps, resume, replay and the runner: they square numbers."""
+"""Small networks and data; a made-up experiment and study for the tests of sweeps, resume, replay and the runner."""
 
 import dataclasses
 import os
@@ -9,9 +9,21 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from smai_nn import Adam, History, ReLU, Sigmoid, TrainConfig, Trainer
+from smai_nn import Adam, History, ReLU, Sigmoid, Tanh, TrainConfig, Trainer
 from smai_nn.model import build_network
 from smai_nn.runs import Experiment, RunFolder, Study, restore_setting, runs_root
+
+
+def network(widths=(2, 3, 1), activation=Tanh, output=Sigmoid, loss="mse", optimizer=None, seed=0, dtype=np.float64):
+    """Return a small Model."""
+    rng = np.random.default_rng(seed)
+    return build_network(widths, activation, output, loss=loss, optimizer=optimizer, rng=rng, dtype=dtype)
+
+
+def samples(n=10, outputs=1):
+    """Return points of the unit square (n, 2) and 0-1 labels (n, outputs)."""
+    rng = np.random.default_rng(1)
+    return rng.uniform(size=(n, 2)), rng.integers(0, 2, (n, outputs)).astype(float)
 
 
 @dataclasses.dataclass(frozen=True)
