@@ -42,12 +42,8 @@ def get_polynomial(coords, order=5):
     """
     x, y = _checked(coords).T
     exponents = polynomial_exponents(order)
-    # Powers by repeated multiplication: row i is x^i, so that a column is the product of two rows.
-    x_powers, y_powers = (np.cumprod(np.vstack([np.ones_like(t), np.tile(t, (order, 1))]), axis=0) for t in (x, y))
-    columns = np.empty((len(exponents), len(x)))  # transposed, so that each column is written in one stretch
-    for column, (i, j) in zip(columns, exponents):
-        np.multiply(x_powers[i], y_powers[j], out=column)
-    return columns.T
+    x_powers, y_powers = (np.vander(t, order + 1, increasing=True).T for t in (x, y))  # row i is x^i or y^i
+    return np.array([x_powers[i] * y_powers[j] for i, j in exponents]).T
 
 
 def get_fourier(coords, freq=10):

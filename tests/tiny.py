@@ -93,17 +93,14 @@ def run_row(setting):
 
 TINY = Experiment("tiny", 1, run_tiny, read_tiny)
 TINY_STUDY = Study("tinies", 1, run_row, TinyRow)
-X = np.random.default_rng(0).random((300, 2), dtype=np.float32)
-Y = (X[:, :1] > X[:, 1:]).astype(np.float32)
 KEPT = []
 
 
 def train(seed):
     """Train a small network and return its parameters."""
-    initial, shuffle = np.random.default_rng(seed).spawn(2)
-    model = build_network([2, 64, 64, 1], ReLU, Sigmoid, loss="bce", optimizer=Adam(0.01), rng=initial)
-    Trainer(model, TrainConfig(batch_size=100, max_epochs=3), rng=shuffle).fit(X, Y)
-    return model.parameters.copy()
+    model = network((2, 64, 64, 1), ReLU, loss="bce", optimizer=Adam(0.01), seed=seed, dtype=np.float32)
+    Trainer(model, TrainConfig(batch_size=100, max_epochs=3), rng=np.random.default_rng(seed)).fit(*samples(300))
+    return model.parameters
 
 
 def conditions(_):
