@@ -102,6 +102,8 @@ def test_loader_describes_its_arrays(picture, method, width):
 def test_loader_takes_the_assignments_five_positional_arguments(picture):
     assert Modular_Dataloader(str(picture), "RGB", "Fourier", 5, 10).features.shape == (65536, 41)
     assert Modular_Dataloader(str(picture), "Gray", "Raw", None, None).image_shape == (256, 256)
+    widths = [Modular_Dataloader(picture, "RGB", method, size=24).feature_width for method in ("Polynomial", "Fourier")]
+    assert widths == [20, 41]  # order 5 and freq 10
 
 
 def test_loader_finds_a_bare_name_in_data():
@@ -165,4 +167,5 @@ def test_bad_options_of_the_loader(picture, changes, error, message):
 
 
 def test_loader_notes_frequencies_from_nyquist(picture):
-    assert "Nyquist" in Modular_Dataloader(picture, "RGB", "Fourier", freq=4, size=8).notes[0]
+    note = Modular_Dataloader(picture, "RGB", "Fourier", freq=4, size=8).notes[0]
+    assert note.startswith("frequencies from 4 cycles per 8 px are not below the Nyquist limit")

@@ -80,7 +80,7 @@ def test_a_copy_has_the_settings_and_starts_anew(make, duplicate):
 
 
 @pytest.mark.parametrize("optimizer, text", [
-    (SGD(), "SGD(learning_rate=0.1)"), (Momentum(1, 0.8), "Momentum(learning_rate=1.0, momentum=0.8)"),
+    (SGD(), "SGD(learning_rate=0.1)"), (Momentum(), "Momentum(learning_rate=0.1, momentum=0.9)"),
     (Adam(), "Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)")], ids=repr)
 def test_an_optimizer_shows_its_settings_also_after_a_step(optimizer, text):
     optimizer.step(np.zeros(2), np.ones(2))
