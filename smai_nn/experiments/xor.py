@@ -97,8 +97,8 @@ def xor_model(setting, rng):
 def run_xor(setting):
     """Train on the four samples, as one batch, until learnt; return an XorResult.
 
-    There are dead units and minima that no gradient leads out of. Who is not done after UPDATES_PER_START updates
-    therefore starts again with new weights from the same seed's stream; all updates and starts count.
+    There are dead units and minima that no gradient leads out of. A network that has not learnt after UPDATES_PER_START
+    updates therefore starts again with new weights from the same seed's stream; all updates and starts count.
     """
     x, y = xor_arrays()
     (rng,) = np.random.default_rng(setting.seed).spawn(1)  # a stream of its own, for initial values
