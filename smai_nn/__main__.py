@@ -5,151 +5,134 @@ The executed copy and all runs go into a new folder under runs/, or into the one
 signal's number for Ctrl-C (130) and other signals.
 """
 
-import sys
-from pathlib import Path
-
-if not __package__:  # started as `python smai_nn/__main__.py`: modules are looked for beside the package, not in it
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-    import smai_nn  # noqa: F401  (which refuses a Python that is too old)
-
 import argparse
 import asyncio
 import contextlib
 import os
 import re
+import shutil
 import signal
+import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from tqdm import tqdm
 
 from smai_nn.datasets.sources import ROOT
-from smai_nn.execution import run_mode
+from smai_nn.execution import run_mode, submission
 from smai_nn.files import load_json, save_json, save_text
 from smai_nn.profiles import PROFILES, current_profile
-from smai_nn.runs import RunFolder, running_folders, runs_root
-from smai_nn.submission import publish
+from smai_nn.runs import FINISHED, RunFolder, mark_interrupted, runs_root
 
 NOTEBOOK = ROOT / "assignment3.ipynb"
 HEADING = re.compile(r"^#{1,6}\s+(\d+(?:\.\d+)*)\.?\s+(.+)$", re.MULTILINE)
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
-PATIENCE = 8  # seconds that an interrupted notebook has to end by itself
-
-
-class Stopped(BaseException):
-    """A signal asks for the end."""
-
-
-class _Screen:
-    """Standard output that no absent reader and no small code page turns into an error."""
-
-    def __init__(self, stream):
-        self.stream = stream
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="replace")
-
-    def write(self, text):
-        with contextlib.suppress(AttributeError, ValueError, OSError):  # none at all, closed, no reader
-            self.stream.write(text)
-            self.stream.flush()
-
-    def flush(self):
-        pass  # all is flushed
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows knows the latter alone
+LIMIT = 25_000_000  # bytes that may be committed
 
 
 def sections_of(notebook):
-    """Return (names, cell_sections): a dict number -> title, and the section number of every cell ("" before any).
+    """Return the (number, title) of the section of every cell, ("", "set-up") before the first.
 
     A section begins at a Markdown cell with a heading that starts with its number.
     """
-    names, cell_sections, current = {}, [], ""
+    found, current = [], ("", "set-up")
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and (heading := HEADING.search(cell.source)):
-            current = heading[1]
-            names[current] = heading[2].strip()
-        cell_sections.append(current)
-    return names, cell_sections
+            current = heading.groups()
+        found.append(current)
+    return found
 
 
 def select(notebook, section):
-    """Return the notebook with its set-up cells and the cells of `section` and what is below it alone.
-
-    Set-up cells have the tag "setup"; where no cell has it, they are the code cells before the first section.
-    """
-    names, cell_sections = sections_of(notebook)
-    if section not in names:
-        raise ValueError(f"section {section}: expected one of {', '.join(names)}")
-    is_setup = ["setup" in cell.metadata.get("tags", []) for cell in notebook.cells]
-    if not any(is_setup):
-        is_setup = [not own and cell.cell_type == "code" for cell, own in zip(notebook.cells, cell_sections)]
-    notebook.cells = [cell for cell, own, setup in zip(notebook.cells, cell_sections, is_setup)
-                      if setup or f"{own}.".startswith(f"{section}.")]
+    """Return the notebook with the cells tagged "setup", and those of `section` and what is below it, alone."""
+    sections = sections_of(notebook)
+    if section not in dict(sections):
+        raise ValueError(f"section {section}: expected one of {', '.join(filter(None, dict(sections)))}")
+    notebook.cells = [cell for cell, (number, _) in zip(notebook.cells, sections)
+                      if "setup" in cell.metadata.get("tags", []) or f"{number}.".startswith(f"{section}.")]
     return notebook
+
+
+def stop(number, frame):
+    """End the program because of a signal, and heed no further one."""
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise SystemExit(128 + number)
 
 
 def execute(notebook, destination, environment):
     """Run all cells, keeping outputs in `notebook`, which is written to `destination` whatever happens.
 
     `environment` holds the kernel's environment variables. Returns None, or the error text of the cell that failed.
-    Raises Stopped, with the signal's number, once the notebook has ended; OSError if the copy cannot be written.
+    After a signal, raises SystemExit once the kernel has ended. Raises OSError if the copy cannot be written.
     """
-    names, cell_sections = sections_of(notebook)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for cell in code:
-        cell.update(outputs=[], execution_count=None)
-    bar = tqdm(total=len(code), file=sys.stdout, ncols=100, bar_format="{n_fmt}/{total_fmt} cells [{elapsed}] {desc}")
+    sections = sections_of(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    bar = tqdm(total=len(sections), file=sys.stdout, ncols=100,
+               bar_format="cell {n_fmt} of {total_fmt} [{elapsed}] {desc}")
 
-    def on_start(cell, cell_index):
-        own = cell_sections[cell_index]
-        bar.set_description_str(f"{own} {names[own]}" if own else "set-up")
-
-    def stop(number, frame):
-        for other in SIGNALS:
-            signal.signal(other, signal.SIG_IGN)
-        raise Stopped(number)
+    def show_progress(cell, cell_index):
+        bar.update(cell_index + 1 - bar.n)
+        bar.set_description_str(" ".join(sections[cell_index]))
 
     client = NotebookClient(notebook, timeout=None, kernel_name="python3", coalesce_streams=True, record_timing=False,
-                            resources={"metadata": {"path": str(ROOT)}}, on_cell_start=on_start,
-                            on_cell_complete=lambda cell, cell_index: bar.update(cell.cell_type == "code"),
+                            resources={"metadata": {"path": str(ROOT)}}, on_cell_start=show_progress,
                             extra_arguments=["--log-level=ERROR"])  # its warnings are not about the notebook
     kernel = client.create_kernel_manager()
     kernel.kernel_spec_manager.kernel_dirs = []  # with no others to choose from, it starts this very Python
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
-        with ThreadPoolExecutor(1) as thread:  # nbclient's own answer to Ctrl-C would kill the kernel in mid-sentence
+        with ThreadPoolExecutor(1) as thread:  # in this one, nbclient would answer the signals in its own way
             running = thread.submit(client.execute, env=environment)
             try:
                 while not wait([running], timeout=1).done:
                     pass
-            except Stopped:
-                _end(kernel, running)
-                raise
+            finally:
+                while not running.done():  # a signal has come: the kernel ends, with all its workers
+                    if kernel.has_kernel:
+                        asyncio.run(kernel.signal_kernel(KILL))
+                    wait([running], timeout=1)
         error = running.exception()
         return error and (str(error) or repr(error))
     finally:
-        if hasattr(os, "killpg") and kernel.provisioner and kernel.provisioner.pgid:
-            with contextlib.suppress(OSError):  # as it should be: none of the kernel's processes is left
-                os.killpg(kernel.provisioner.pgid, KILL)
+        bar.close()
+        save_text(destination, nbformat.writes(notebook) + "\n")
+
+
+def publish(execution, notebook):
+    """Replace NOTEBOOK by `notebook`, and the committed folder by results, figures and finished runs of `execution`.
+
+    Both happen or neither. Returns the folder's bytes. Raises ValueError for more than LIMIT, OSError where there is no
+    results.json or nothing can be written.
+    """
+    target = submission()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
+        new, old = Path(scratch) / "new", Path(scratch) / "old"
+        folders = [path.parent for path in execution.glob("*/metrics.json")]
+        for folder in [execution / "figures", *(path for path in folders if RunFolder(path).status in FINISHED)]:
+            # without the pictures of every epoch, which GIFs show
+            shutil.copytree(folder, new / folder.name, ignore=shutil.ignore_patterns("frames*"))
+        shutil.copy(execution / "results.json", new)
+        size = sum(path.stat().st_size for path in new.rglob("*") if path.is_file())
+        if size > LIMIT:
+            raise ValueError(f"expected at most {LIMIT / 1e6:.0f} MB to commit, got {size / 1e6:.1f} MB")
+        if target.exists():
+            target.rename(old)
         try:
-            save_text(destination, nbformat.writes(notebook) + "\n")
-        finally:
-            bar.close()
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _end(kernel, running):
-    """Interrupt the running cell, which ends with KeyboardInterrupt; a kernel that does not answer is killed."""
-    deadline = time.monotonic() + PATIENCE
-    while not running.done():
-        if kernel.has_kernel:  # one that is just starting may miss it
-            late = time.monotonic() > deadline
-            asyncio.run(kernel.signal_kernel(KILL) if late else kernel.interrupt_kernel())
-        wait([running], timeout=3)
+            new.rename(target)
+            save_text(NOTEBOOK, nbformat.writes(notebook) + "\n")
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            if old.exists():
+                old.rename(target)
+            raise
+    return size
 
 
 def find_execution(given, profile, section):
@@ -159,9 +142,8 @@ def find_execution(given, profile, section):
             about = load_json(path / "execution.json")
             if given or (about["profile"], about["section"]) == (profile, section) and about["status"] != "completed":
                 return path.absolute(), about["profile"], about["section"]
-    raise ValueError(f"--resume: expected an execution in {given}, with its execution.json, found none" if given else
-                     f"--resume: expected an unfinished execution of {profile} in {runs_root()}, found none; start one "
-                     "without --resume")
+    raise ValueError(f"--resume: expected an unfinished execution of {profile} in {given or runs_root()}, with its "
+                     "execution.json, found none; start one without --resume")
 
 
 def read_options(arguments):
@@ -198,39 +180,34 @@ def read_options(arguments):
 
 def main(arguments=None):
     """Parse the command line, run, report; return the exit status."""
-    sys.stdout = _Screen(sys.stdout)
+    sys.stdout.reconfigure(errors="replace")  # no code page, however small, turns what is shown into an error
     options, notebook = read_options(arguments)
-    started, copy = time.perf_counter(), options.folder / NOTEBOOK.name
-    shown = copy.relative_to(ROOT).as_posix() if copy.is_relative_to(ROOT) else str(copy)
-
-    def note(status):
-        save_json(options.folder / "execution.json", {"profile": options.profile, "section": options.section,
-                                                      "mode": options.mode, "status": status})
-
+    copy, about = options.folder / NOTEBOOK.name, {"profile": options.profile, "section": options.section}
     status, code = "failed", 1
+    for number in SIGNALS:
+        signal.signal(number, stop)
     try:
-        note("running")
-        print(f"Profile {options.profile}, {options.mode}; everything goes to {Path(shown).parent.as_posix()}/")
+        save_json(options.folder / "execution.json", about | {"status": "running"})
+        print(f"Profile {options.profile}, {options.mode}; everything goes to {options.folder}")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
             # The user's own start-up files have no part in this; what killed processes leave is removed at the end.
             own = {"SMAI_PROFILE": options.profile, "SMAI_RUN": options.mode, "SMAI_RUNS": str(options.folder),
                    "IPYTHONDIR": scratch, "PYTHONSTARTUP": "", "TMPDIR": scratch, "TEMP": scratch}
             error = execute(notebook, copy, os.environ | own)
-        message = f"Failed; the copy with the error is {shown}\n\n{error}"
+        message = f"Failed; the copy with the error is {copy}\n\n{error}"
         if not error:
-            status, code, message = "completed", 0, f"Done: {shown}"
+            status, code, message = "completed", 0, f"Done: {copy}"
             if options.in_place:
-                size = publish(options.folder, lambda: save_text(NOTEBOOK, nbformat.writes(notebook) + "\n"))
+                size = publish(options.folder, notebook)
                 message += f"\n{NOTEBOOK.name} and the committed runs, {size / 1e6:.1f} MB, are replaced"
-    except Stopped as stopped:
-        status, code, message = "interrupted", 128 + stopped.args[0], f"Interrupted; what ran so far is in {shown}"
-        for folder in running_folders(options.folder):
-            folder.set_status("interrupted")
+    except SystemExit as stopped:
+        status, code, message = "interrupted", stopped.code, f"Interrupted; what ran so far is in {copy}"
+        mark_interrupted(options.folder)
     except (OSError, ValueError) as error:
-        code, message = 1, f"{shown}: could not be written or published ({error})"
+        code, message = 1, f"{copy}: could not be written or published ({error})"
     with contextlib.suppress(OSError):
-        note(status)
-    print(f"\n{message}\n{time.perf_counter() - started:.0f} s")
+        save_json(options.folder / "execution.json", about | {"status": status})
+    print(f"\n{message}")
     return code
 
 

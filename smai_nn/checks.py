@@ -27,8 +27,7 @@ def require_finite(array, name):
     """Raise ValueError if `array` holds a NaN or an infinity, saying how many and where first."""
     if math.isfinite(np.vdot(array, array)):  # quick; only an overflow of the squares needs the closer look
         return
-    finite = np.isfinite(array)
-    if not finite.all():
+    if not (finite := np.isfinite(array)).all():
         raise ValueError(f"{name}: expected finite numbers, got {(~finite).sum()} NaN or infinite, the first at index "
                          f"{tuple(np.argwhere(~finite)[0].tolist())}; clean or rescale the data")
 

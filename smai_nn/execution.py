@@ -6,8 +6,6 @@ and makes what is missing; "replay" makes none and takes all from the committed 
 
 import dataclasses
 import functools
-import json
-import math
 import os
 
 import numpy as np
@@ -20,8 +18,6 @@ from smai_nn.plots.run_figures import run_figures
 from smai_nn.plots.style import encode
 from smai_nn.runs import FINISHED, RunFolder, folder_of, run_sweep, runs_root
 
-STUDY_ROWS = 40  # of a study in the record of W&B, evenly spread; its folder has the table of all
-MODES = ("train", "resume", "replay")
 DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)  # what reading a damaged folder raises
 _folders = {}  # (experiment's name, setting as JSON) -> RunFolder, of all runs that this execution may take
 
@@ -32,7 +28,7 @@ class MissingRunError(ValueError):
 
 def run_mode():
     """Return $SMAI_RUN: "train" (default), "resume" or "replay"."""
-    return require_choice(os.environ.get("SMAI_RUN", "").strip() or "train", "SMAI_RUN", MODES)
+    return require_choice(os.environ.get("SMAI_RUN", "").strip() or "train", "SMAI_RUN", ("train", "resume", "replay"))
 
 
 def submission():
@@ -50,7 +46,7 @@ def begin_execution():
     for folder in sorted(folders, key=lambda folder: (folder.status in FINISHED, folder.path.name)):
         try:
             asked = folder.settings()
-            _folders[asked["experiment"], _as_text(asked["setting"])] = folder
+            _folders[asked["experiment"], to_json(asked["setting"])] = folder
         except DAMAGE as error:
             print(f"{folder.path.name}: settings.json is damaged, not taken ({error})")
 
@@ -62,8 +58,7 @@ def run_experiments(experiment, settings, description="runs"):
     damaged or does not fit is named, and its run made anew. A single missing run is made in this process with a bar of
     its own, several over the cores. In a replay, raises MissingRunError for the first run that is missing.
     """
-    texts = [_as_text(dataclasses.asdict(setting)) for setting in settings]
-    wanted = dict(zip(texts, settings))
+    wanted = {to_json(dataclasses.asdict(setting)): setting for setting in settings}
     results = {text: _take(experiment, text, experiment.read, setting) for text, setting in wanted.items()}
     missing = [text for text, result in results.items() if result is None]
     if missing:
@@ -74,62 +69,12 @@ def run_experiments(experiment, settings, description="runs"):
         for text, path in zip(missing, made):
             _folders[experiment.name, text] = RunFolder(path)
             results[text] = experiment.read(path)
-    return [results[text] for text in texts]
+    return [results[to_json(dataclasses.asdict(setting))] for setting in settings]
 
 
 def run_experiment(experiment, setting):
     """Return the result of one setting; see `run_experiments`."""
     return run_experiments(experiment, [setting], experiment.name)[0]
-
-
-def run_study(study, settings, description=None):
-    """Return the results of all settings, in order, kept together in one run folder.
-
-    The folder has plain values in `rows.json`, and all arrays of one name, end to end, in `arrays.npz`. An unfinished
-    folder of the same settings is gone on with: its rows are not run again. Raises as `run_experiments`.
-    """
-    settings, plain = list(settings), [dataclasses.asdict(setting) for setting in settings]
-    read = functools.partial(_read_rows, study, settings)
-    results = _take(study, _as_text(plain), read, unfinished=True) or []
-    if len(results) == len(settings):
-        return results
-    source = study.find_data() if study.find_data else None
-    about = {"experiment": study.name, "version": study.version, "data": source and source.record()}
-    with RunFolder.recording(study.name, about | {"setting": plain}) as folder:
-        keep = functools.partial(_save_rows, folder, results)
-        run_sweep(study.run, settings[len(results):], description=description or study.name, keep=keep)
-        rows = [{name: str(value) if isinstance(value, (list, tuple)) else value
-                 for name, value in (setting | row).items()}
-                for setting, row in zip(plain, load_json(folder.path / "rows.json"))]
-        logged_rows = rows[::math.ceil(len(rows) / STUDY_ROWS)]
-        logged = wandb_log.log_run(folder.path, about, logged_rows, {"runs": len(rows)})
-        folder.set_status("completed", runs=len(rows), wandb=logged)
-    _folders[study.name, _as_text(plain)] = folder
-    return read(folder.path)
-
-
-def _save_rows(folder, before, new):
-    """Write a study's results so far."""
-    rows, arrays = [], {}
-    for result in [*before, *new]:
-        row = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)[1:]}  # all but `setting`
-        for name in [name for name, value in row.items() if isinstance(value, np.ndarray)]:
-            arrays.setdefault(name, []).append(row.pop(name))
-            row[f"{name}_size"] = len(arrays[name][-1])
-        rows.append(row)
-    folder.save_arrays("arrays", **{name: np.concatenate(parts) for name, parts in arrays.items()})
-    save_json(folder.path / "rows.json", rows)  # last: rows whose arrays are missing would be worth nothing
-
-
-def _read_rows(study, settings, path):
-    """Return the results that a study's folder holds, from the first setting on."""
-    arrays, results = RunFolder(path).arrays("arrays"), []
-    for setting, row in zip(settings, load_json(path / "rows.json")):
-        for name, values in arrays.items():
-            size = row.pop(f"{name}_size")
-            row[name], arrays[name] = values[:size], values[size:]
-        results.append(study.result(setting, **row))
-    return results
 
 
 def _run_and_draw(experiment, setting, progress=False):
@@ -145,43 +90,82 @@ def _draw(path, result):
         RunFolder(path).save_picture(name, *picture)
 
 
-def _take(experiment, text, read, *settings, unfinished=False):
+def run_study(study, settings, description=None):
+    """Return the results of all settings, in order, kept together in one run folder; raises as `run_experiments`.
+
+    The folder has plain values in `rows.json`, and all arrays of one name, end to end, in `arrays.npz`.
+    """
+    settings, plain = list(settings), [dataclasses.asdict(setting) for setting in settings]
+    read = functools.partial(_read_rows, study, settings)
+    results = _take(study, to_json(plain), read)
+    if results is None:
+        source = study.find_data() if study.find_data else None
+        about = {"experiment": study.name, "version": study.version, "data": source and source.record()}
+        with RunFolder.recording(study.name, about | {"setting": plain}) as folder:
+            rows = _save_rows(folder, run_sweep(study.run, settings, description=description or study.name))
+            rows = [setting | row for setting, row in zip(plain, rows)]
+            logged = wandb_log.log_run(folder.path, about, rows, {"runs": len(rows)})
+            folder.set_status("completed", runs=len(rows), wandb=logged)
+        _folders[study.name, to_json(plain)] = folder
+        results = read(folder.path)
+    return results
+
+
+def _save_rows(folder, results):
+    """Write a study's results, and return their plain values."""
+    rows, arrays = [], {}
+    for result in results:
+        row = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)[1:]}  # all but `setting`
+        for name in [name for name, value in row.items() if isinstance(value, np.ndarray)]:
+            arrays.setdefault(name, []).append(row.pop(name))
+            row[f"{name}_size"] = len(arrays[name][-1])
+        rows.append(row)
+    folder.save_arrays("arrays", **{name: np.concatenate(parts) for name, parts in arrays.items()})
+    save_json(folder.path / "rows.json", rows)
+    return rows
+
+
+def _read_rows(study, settings, path):
+    """Return the results that a study's folder holds."""
+    arrays, results = RunFolder(path).arrays("arrays"), []
+    for setting, row in zip(settings, load_json(path / "rows.json"), strict=True):
+        for name, values in arrays.items():
+            size = row.pop(f"{name}_size")
+            row[name], arrays[name] = values[:size], values[size:]
+        results.append(study.read(setting, **row))
+    return results
+
+
+def _take(experiment, text, read, *settings):
     """Return the result of a run that is there and fits, or None. In a replay, raises MissingRunError instead."""
-    folder = _folders.get((experiment.name, text))
-    problem = _misfit(experiment, text, folder, settings, unfinished)
-    if problem is None:
-        try:
-            result = read(folder.path)
-            if run_mode() == "resume" and not any(folder.path.glob("*.png")):
-                _draw(folder.path, result)  # the run was interrupted before they were drawn
-            return result
-        except DAMAGE as error:
-            problem = f"{folder.path.name}: damaged, {type(error).__name__}: {error}"
-    if run_mode() == "replay":
-        raise MissingRunError(f"{problem}. A replay needs every run whole in {submission()}; else, train them")
-    if folder is not None:
-        print(f"{problem}; run anew")
-    return None
+    folder, mode = _folders.get((experiment.name, text)), run_mode()
+    try:
+        _check_fit(experiment, text, folder, settings)
+        result = read(folder.path)
+        if mode == "resume" and not any(folder.path.glob("*.png")):
+            _draw(folder.path, result)  # the run was interrupted before they were drawn
+        return result
+    except DAMAGE as error:
+        problem = f"{folder.path.name}: not taken, {type(error).__name__}: {error}" if folder else str(error)
+        if mode == "replay":
+            raise MissingRunError(f"{problem}. A replay needs every run whole in {submission()}; else, train them")
+        if folder:
+            print(f"{problem}; run anew")
+        return None
 
 
-def _misfit(experiment, text, folder, settings, unfinished):
-    """Return why there is no run that can be taken, a sentence, or None."""
+def _check_fit(experiment, text, folder, settings):
+    """Raise ValueError, saying why, if a folder (or None) holds no run that can be taken."""
     if folder is None:  # the nearest one has the most entries of its setting in common
         others = {other: folder.path.name for (name, other), folder in _folders.items() if name == experiment.name}
         nearest = max(others, key=lambda other: len({*other.split(", ")} & {*text.split(", ")}), default=None)
-        return f"{experiment.name}: no run folder for {text[:300]}; the nearest is {others.get(nearest)}"
+        raise ValueError(f"{experiment.name}: no run folder for {text[:300]}; the nearest is {others.get(nearest)}")
     asked = folder.settings()
     if asked["version"] != experiment.version:
-        return f"{folder.path.name}: expected version {experiment.version} of {experiment.name}, got {asked['version']}"
-    if folder.status not in FINISHED and not (unfinished and run_mode() == "resume"):
-        return f"{folder.path.name}: its status is {folder.status}"
+        raise ValueError(f"expected version {experiment.version} of {experiment.name}, got {asked['version']}")
+    if folder.status not in FINISHED:
+        raise ValueError(f"its status is {folder.status}")
     if run_mode() == "resume" and experiment.find_data is not None:
-        now, then = experiment.find_data(*settings).record(), asked["data"]
-        if now["sha256"] != then["sha256"]:
-            return f"{folder.path.name}: its data were {then}, now they are {now}"
-    return None
-
-
-def _as_text(setting):
-    """Return a text that is the same for two settings exactly if they are."""
-    return json.dumps(json.loads(to_json(setting)), sort_keys=True)
+        now = experiment.find_data(*settings).record()
+        if now["sha256"] != asked["data"]["sha256"]:
+            raise ValueError(f"its data were {asked['data']}, now they are {now}")

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import os
 import tempfile
 import time
@@ -48,19 +47,16 @@ def save_json(path, content):
 
 def to_json(content, indent=None):
     """Return `content` as strict JSON: NumPy's scalars and arrays as numbers and lists, paths as text, NaN as null."""
-    return json.dumps(_plain(content), indent=indent, allow_nan=False)
+    without_nan = json.loads(json.dumps(content, default=_plain), parse_constant=lambda name: None)
+    return json.dumps(without_nan, indent=indent, allow_nan=False)
 
 
 def _plain(value):
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
     if isinstance(value, Path):
         return value.as_posix()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not JSON serializable")
 
 
 def load_json(path):

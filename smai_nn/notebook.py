@@ -1,6 +1,5 @@
 """What the notebook needs to show things: sources, figures, tables, text with measured numbers, claims."""
 
-import contextlib
 import html
 import inspect
 import math
@@ -13,8 +12,6 @@ import textwrap
 import time
 from pathlib import Path
 
-import numpy as np
-from IPython import get_ipython
 from IPython.display import Image, Markdown, display
 from threadpoolctl import threadpool_limits
 
@@ -25,11 +22,11 @@ from smai_nn.files import load_json, save_json
 from smai_nn.plots.animation import last_frame, save_gif
 from smai_nn.plots.style import audit, encode
 from smai_nn.profiles import current_profile
-from smai_nn.runs import DEFAULT_USERNAME, NUMPY_DEFAULT, RunFolder, runs_root, username, versions
+from smai_nn.runs import DEFAULT_USERNAME, RunFolder, runs_root, username, versions
 from smai_nn.wandb_log import mode_asked_for
 
 FACTS = {}  # all facts recorded so far, by name
-SECONDS = "notebook.seconds_by_section"  # the fact that is a dict: section -> seconds
+SECONDS = "seconds."  # how the facts begin that say how long each section took
 SCOREBOARD = "scoreboard"  # the display that the first page holds a place for
 RELATIONS = {"<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operator.ge, ">": operator.gt}
 _clock = {"section": None, "since": time.perf_counter()}
@@ -39,18 +36,15 @@ HEADLINES = (  # of the scoreboard: what, how to find it among the facts, the se
      "{xor.successes:,} of {xor.runs:,}; {xor.first_start_share:.1%}", "1.3.1"),
     ("gradient check, largest relative error", "{gradient_check.max_relative_error:.0e}", "1.3.2"),
     ("border, best of the study's runs", "{border.best_accuracy:.2%} of {border.runs} runs", "1.4"),
-    ("fewest parameters for 91%",
-     "{challenge.parameters}, {challenge.parameters_correct:,} pixels", "1.5"),
-    ("searches that find 17",
-     "{challenge.parameters_search_successes} of {challenge.parameters_searches}", "1.5"),
+    ("fewest parameters for 91%", "{challenge.parameters}, {challenge.parameters_correct:,} pixels", "1.5"),
+    ("searches that find 17", "{challenge.parameters_search_successes} of {challenge.parameters_searches}", "1.5"),
     ("fewest samples for good, random order; chosen by the network",
      "{challenge.samples_median:,.0f}; {challenge.samples_chosen_median:,.0f}", "1.5"),
     ("smiley: raw, Fourier 25",
      "{reconstruction.smiley.raw.psnr:.1f}, {reconstruction.smiley.fourier25.psnr:.1f} dB", "2.4"),
     ("cat: raw, Fourier 25",
      "{reconstruction.cat.raw.psnr:.1f}, {reconstruction.cat.fourier25.psnr:.1f} dB", "2.4"),
-    ("MNIST, bottleneck 32: test MSE (PCA)",
-     "{mnist.bottleneck32.test_mse:.5f} ({mnist.pca32.test_mse:.5f})", "3.1"),
+    ("MNIST, bottleneck 32: test MSE (PCA)", "{mnist.bottleneck32.test_mse:.5f} ({mnist.pca32.test_mse:.5f})", "3.1"),
     ("faces, mean AUC (best PCA)", "{lfw.auc_mean:.3f} ({lfw.pca_auc:.3f})", "3.2"),
     ("digits in place of faces, mean AUC (best PCA)",
      "{digits_for_lfw.auc_mean:.3f} ({digits_for_lfw.pca_auc:.3f})", "3.2"),
@@ -59,21 +53,15 @@ HEADLINES = (  # of the scoreboard: what, how to find it among the facts, the se
 
 def start():
     """Show username, profile, data sources, machine and versions; return the Profile. The set-up cell calls it."""
-    profile, earlier = current_profile(), {}
+    profile = current_profile()
     begin_execution()
-    if run_mode() == "resume":
-        with contextlib.suppress(OSError, ValueError, KeyError):  # interrupted before there was any
-            earlier = load_json(runs_root() / "results.json")[SECONDS]
     FACTS.clear()
     _clock["section"] = None
-    if shell := get_ipython():
-        shell.events.register("post_run_cell", _count_time)  # also of a cell that is interrupted
     sources = overview()
-    record({"notebook.profile": profile.name, "notebook.mode": run_mode(), SECONDS: earlier, "claims.made": 0,
-            "claims.hold": 0, **{f"data.{name}": text for name, text in sources}})
+    record({"notebook.profile": profile.name, "notebook.mode": run_mode(), "claims.made": 0, "claims.hold": 0,
+            **{f"data.{name}": text for name, text in sources}})
     # One BLAS thread here too: these networks are small, and the bits then equal those of a sweep.
     threadpool_limits(limits=1)
-    np.seterr(**NUMPY_DEFAULT)
     if run_mode() == "replay":
         banner(f"Loaded, not trained: results and times are those recorded in {_relative(submission())}/.")
     if username() == DEFAULT_USERNAME:
@@ -88,16 +76,16 @@ def start():
 
 
 def section(number):
-    """Say that a section such as "1.4" begins: from here on, time is counted for it."""
-    now, seconds = time.perf_counter(), FACTS.get(SECONDS, {})
+    """Say that a section such as "1.4" begins, or with None that the last one has ended: its time is counted."""
+    now = time.perf_counter()
     if _clock["section"] is not None:
-        seconds[_clock["section"]] = seconds.get(_clock["section"], 0) + now - _clock["since"]
+        record({SECONDS + _clock["section"]: now - _clock["since"]})
     _clock.update(section=number, since=now)
-    record({SECONDS: seconds})
 
 
-def _count_time(*_):
-    section(_clock["section"])
+def _seconds(facts):
+    """Return those facts that say how long a section took."""
+    return {name: value for name, value in facts.items() if name.startswith(SECONDS)}
 
 
 def record(facts):
@@ -106,16 +94,12 @@ def record(facts):
     None stands for "never reached". Raises ValueError for any other value.
     """
     for name, value in facts.items():
-        parts = value.values() if name == SECONDS else [value]
-        if not all(isinstance(v, str) or v is None or _is_number(v) for v in parts):
+        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+        if not is_number and not isinstance(value, str | None):
             raise ValueError(f"{name}: expected a finite number, a text or None, got {value!r}")
-        FACTS[name] = value.item() if hasattr(value, "item") else value
+        FACTS[name] = value
     save_json(runs_root() / "results.json", FACTS)
     return facts
-
-
-def _is_number(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def fill(form):
@@ -128,18 +112,14 @@ def fill(form):
     return re.sub(r"\{([a-z][\w.]*(?::[^{}]*)?)\}", value, form)
 
 
-def _display(markdown, **options):
-    display(Markdown(markdown), **options)
-
-
 def say(text):
     """Show Markdown text, with facts in the place of {name:format}."""
-    _display(fill(textwrap.dedent(text).strip()))
+    display(Markdown(fill(textwrap.dedent(text).strip())))
 
 
 def banner(text):
     """Show a warning that nobody can overlook."""
-    _display(f"> # ⚠ {text}")
+    display(Markdown(f"> # ⚠ {text}"))
 
 
 def show_claims(facts, claims):
@@ -151,37 +131,29 @@ def show_claims(facts, claims):
     rows = []
     for sentence, left, relation, right in claims:
         one, other = facts[left], facts[right] if isinstance(right, str) else right
-        holds = one is not None and other is not None and RELATIONS[relation](one, other)
-        rows.append({"claim": sentence, "measured": f"{_number(one)} {relation} {_number(other)}",
+        holds = None not in (one, other) and bool(RELATIONS[relation](one, other))
+        rows.append({"claim": sentence, "measured": f"{_entry(one)} {relation} {_entry(other)}",
                      "verdict": "holds" if holds else "**does not hold in this execution**"})
+        record({"claims.made": FACTS.get("claims.made", 0) + 1, "claims.hold": FACTS.get("claims.hold", 0) + holds})
     show_table(rows)
-    record({"claims.made": FACTS.get("claims.made", 0) + len(rows),
-            "claims.hold": FACTS.get("claims.hold", 0) + sum(row["verdict"] == "holds" for row in rows)})
-
-
-def _number(value):
-    if value is None or isinstance(value, str):
-        return value or "never"
-    return f"{value:,}" if isinstance(value, numbers.Integral) else f"{value:.4g}"
 
 
 def hold_scoreboard():
     """Hold the place of the scoreboard, which `show_scoreboard` fills in at the end of the notebook."""
-    _display("*The scoreboard appears here when the last cell has run.*", display_id=SCOREBOARD)
+    display(Markdown("*The scoreboard appears here when the last cell has run.*"), display_id=SCOREBOARD)
 
 
 def show_scoreboard():
-    """Record the time since the set-up cell, and show the scoreboard of what was run in its place on the first page."""
+    """Show the scoreboard of what was run, and how long each section took, in its place on the first page."""
     section(None)
-    record({"notebook.seconds": sum(FACTS[SECONDS].values())})
     if run_mode() == "replay":
-        then = load_json(submission() / "results.json")
-        record({name: then[name] for name in ("notebook.seconds", SECONDS)})
-    table = [{"result": what, "measured": fill(form), "section": number} for what, form, number in HEADLINES
-             if "(not run)" not in fill(form)]
-    times = [{"section": "seconds"} | {number: f"{s:.0f}" for number, s in FACTS[SECONDS].items()}]
-    title = f"Scoreboard: profile {FACTS['notebook.profile']}, {FACTS['notebook.seconds'] / 60:.1f} minutes"
-    _display(_table(table, title) + "\n\n" + _table(times, "Time by section"), display_id=SCOREBOARD, update=True)
+        record(_seconds(load_json(submission() / "results.json")))
+    rows = [{"result": what, "measured": fill(form), "section": number} for what, form, number in HEADLINES]
+    rows = [row for row in rows if "(not run)" not in row["measured"]]
+    seconds = _seconds(FACTS)
+    times = "; ".join(f"{name.removeprefix(SECONDS)}: {value:.0f} s" for name, value in seconds.items())
+    title = f"Scoreboard: profile {FACTS['notebook.profile']}, {sum(seconds.values()) / 60:.1f} minutes"
+    display(Markdown(f"{_table(rows, title)}\n\n{times}"), display_id=SCOREBOARD, update=True)
 
 
 def show_source(*objects):
@@ -189,8 +161,8 @@ def show_source(*objects):
     for thing in objects:
         kind = "class" if inspect.isclass(thing) else "def"
         head = html.escape(f"{kind} {thing.__name__}{inspect.signature(thing)}", quote=False)
+        first = html.escape(inspect.getdoc(thing).splitlines()[0])
         path = _relative(inspect.getsourcefile(thing))
-        first = html.escape((inspect.getdoc(thing) or "").splitlines()[0])
         _show_folded(f"<code>{head}</code>, <code>{path}</code><br>{first}", inspect.getsource(thing))
 
 
@@ -200,7 +172,7 @@ def show_script(name):
 
 
 def _show_folded(summary, code):
-    _display(f"<details><summary>{summary}</summary>\n\n```python\n{code.rstrip()}\n```\n</details>")
+    display(Markdown(f"<details><summary>{summary}</summary>\n\n```python\n{code.rstrip()}\n```\n</details>"))
 
 
 def show_figure(figure, name, photographs=False):
@@ -233,25 +205,26 @@ def show_film(name, runs):
 
 def show_table(rows, caption=""):
     """Show rows, dicts with the same keys, as a table; numbers are right-aligned."""
-    _display(_table(rows, caption))
+    display(Markdown(_table(rows, caption)))
 
 
 def _table(rows, caption):
     columns = list(rows[0])
-    marks = [("---:" if all(isinstance(row[c], (int, float)) for row in rows) else ":---") for c in columns]
-    lines = ["| " + " | ".join(map(str, cells)) + " |" for cells in
-             [columns, marks, *([_cell(row[c]) for c in columns] for row in rows)]]
-    return (f"**{caption}**\n\n" if caption else "") + "\n".join(lines)
+    marks = ["---:" if all(isinstance(row[name], int | float) for row in rows) else ":---" for name in columns]
+    lines = [columns, marks, *([_entry(row[name]) for name in columns] for row in rows)]
+    return (f"**{caption}**\n\n" if caption else "") + "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+def _entry(value):
+    """Return what a table shows of a value: four digits, thousands apart, "never" for None, no mark of a column."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return f"{value:,}" if isinstance(value, numbers.Integral) else f"{value:.4g}"
+    return "never" if value is None else str(value).replace("|", "\\|")
 
 
 def show_run_folder(path):
     """Show what is in a run folder: its files, and its metrics."""
-    files = [{"file": file.name, "bytes": file.stat().st_size} for file in sorted(path.iterdir()) if file.is_file()]
-    show_table(files, f"{_relative(path)}/")
+    show_table([{"file": file.name, "bytes": file.stat().st_size} for file in sorted(path.iterdir())], _relative(path))
     show_table([{"name": key, "value": value} for key, value in RunFolder(path).metrics().items()], "metrics.json")
 
 

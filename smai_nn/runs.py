@@ -2,15 +2,14 @@
 
     runs/20251014-235900-1f3a-name/
         settings.json    what was asked for: experiment, version, setting with its seed, data source, package versions
-        history.npz      loss of every iteration (of more than 4,000, the range of each 500th of them); loss, accuracy
-                         and seconds of every epoch
+        history.npz      loss of every iteration (of more than 4,000 only their range); what is kept of every epoch
         parameters.npz   the model's final parameters
         <name>.npz       other arrays that the result is read from, such as the predicted map
         metrics.json     final figures and the status: running, completed, diverged, interrupted or failed
         *.png            figures, with the username in the file name
         run-*.wandb      Weights & Biases' own record of the same
 
-Each file appears whole or not at all, the metrics last. Source: assignment section 1.2, item 4.
+Each file appears whole or not at all. Source: assignment section 1.2, item 4.
 """
 
 import contextlib
@@ -32,6 +31,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+from joblib.externals.loky import get_reusable_executor
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -42,12 +42,7 @@ from smai_nn.files import load_json, load_npz, save_json, save_npz, write_atomic
 DEFAULT_USERNAME = "smai.student"
 FINISHED = ("completed", "diverged")  # the states of a folder from which a result can be read
 NAME_LENGTH = 24  # of a run folder's name after its timestamp: Windows' paths end at 260 characters
-PATIENCE = 4  # seconds that interrupted workers have to write what they have
-SAVE_SECONDS = 5  # between two times that a sweep's results so far are kept
 MOST_ITERATIONS = 4000  # calls of Model.train of which a history keeps every loss
-MOST_ROWS = 10  # of a training run in W&B's record: a row takes about 420 bytes and 0.4 ms
-NUMPY_DEFAULT = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}  # whatever numpy.seterr said
-_interrupts = []  # the signals that have come in the outermost `heeding_one_interrupt`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,15 +61,12 @@ class Experiment:
                 "data": source and source.record()}
 
 
-@dataclasses.dataclass(frozen=True)
-class Study:
-    """Many small runs that share one folder and one W&B run, a row each."""
+class Study(Experiment):
+    """Many small runs that share one folder and one W&B run, a row each.
 
-    name: str
-    version: int
-    run: object  # function: setting -> result
-    result: type  # dataclass: `setting` first, then plain values and one-dimensional arrays
-    find_data: object = None  # as above, for all settings together
+    Here `run` takes a setting and returns its result, `read` is the result's dataclass: `setting` first, then plain
+    values and one-dimensional arrays. `find_data` takes nothing, as it is for all settings together.
+    """
 
 
 def restore_setting(kind, content):
@@ -90,8 +82,8 @@ def username():
     """Return the email username that figures and their file names carry: $SMAI_USERNAME or the default."""
     name = os.environ.get("SMAI_USERNAME") or DEFAULT_USERNAME
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", name):
-        raise ValueError(f"SMAI_USERNAME: expected letters, digits and . _ + - (the part of your email address before "
-                         f"the @), got {name!r}")
+        raise ValueError(f"SMAI_USERNAME: expected the part of your email address before the @, of letters, digits and "
+                         f". _ + -, got {name!r}")
     return name
 
 
@@ -109,11 +101,8 @@ def runs_root():
 @functools.cache  # they do not change while a process lives
 def versions():
     """Return the versions of Python and of the packages that results depend on, a dict of strings."""
-    found = {"python": platform.python_version()}
-    for name in ("numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "joblib", "wandb"):
-        with contextlib.suppress(metadata.PackageNotFoundError):  # it goes without W&B
-            found[name] = metadata.version(name)
-    return found
+    packages = ("numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "joblib")
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in packages}
 
 
 class RunFolder:
@@ -124,22 +113,19 @@ class RunFolder:
 
     @classmethod
     def create(cls, name=""):
-        """Make a new folder <timestamp>-<suffix>[-name] in runs_root(); ValueError where none can be made.
+        """Make a new folder <timestamp>-<four random digits>[-name] in runs_root(); the name is made safe and short.
 
-        The name is made safe and short. Folders of processes that start in the same second never collide: mkdir fails
-        for one that exists, and then another suffix is drawn.
+        Raises ValueError where none can be made.
         """
         name = re.sub(r"[^A-Za-z0-9.=+]+", "-", name).strip("-.")[:NAME_LENGTH].rstrip("-.")
-        while True:
-            stamp = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
-            path = runs_root() / "-".join(filter(None, (stamp, name)))
-            try:
-                path.mkdir(parents=True)
-                return cls(path)
-            except OSError as error:
-                if not path.exists():
-                    raise ValueError(f"{path.parent}: expected a folder in which run folders can be made, got "
-                                     f"{error.strerror}; set SMAI_RUNS to such a folder") from error
+        stamp = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+        path = runs_root() / "-".join(filter(None, (stamp, name)))
+        try:
+            path.mkdir(parents=True)
+        except OSError as error:
+            raise ValueError(f"{path.parent}: expected a folder in which run folders can be made, got "
+                             f"{error.strerror}; set SMAI_RUNS to such a folder") from error
+        return cls(path)
 
     @classmethod
     @contextlib.contextmanager
@@ -148,27 +134,25 @@ class RunFolder:
 
         If the block ends in an error, the status says so: "interrupted" for Ctrl-C, else "failed" with the error.
         """
-        with heeding_one_interrupt():
-            folder = cls.create(name)
-            try:
-                folder.set_status("running", process=os.getpid())
-                save_json(folder.path / "settings.json", {**settings, "versions": versions()})
-                yield folder
-            except KeyboardInterrupt:
-                if folder.status in ("running", "damaged"):
-                    folder.set_status("interrupted")
-                raise
-            except Exception as error:
-                folder.set_status("failed", error=f"{type(error).__name__}: {error}")
-                raise
+        folder = cls.create(name)
+        try:
+            folder.set_status("running")
+            save_json(folder.path / "settings.json", {**settings, "versions": versions()})
+            yield folder
+        except KeyboardInterrupt:
+            if folder.status in ("running", "damaged"):
+                folder.set_status("interrupted")
+            raise
+        except Exception as error:
+            folder.set_status("failed", error=f"{type(error).__name__}: {error}")
+            raise
 
     @property
     def status(self):
         """The status in metrics.json; "damaged" if there is none to be read."""
-        try:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             return self.metrics()["status"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return "damaged"
+        return "damaged"
 
     def set_status(self, status, **figures):
         """Write metrics.json anew, with this status and these figures."""
@@ -186,25 +170,25 @@ class RunFolder:
         """Write history, final parameters (of `model`, if given), W&B's record, and last the figures with the status.
 
         With `half` the parameters are kept in half precision: for results that have what the network says beside them.
-
         After an interrupted training, raises KeyboardInterrupt again, without a record for W&B.
         """
-        series = history.series()
-        series["iteration_loss"] = _least_and_greatest(series["iteration_loss"])
-        short = ("iteration_loss", "epoch_seconds")  # half the room: of these, three digits are all that is ever shown
-        with np.errstate(over="ignore"):
-            self.save_arrays("history", **{name: values.astype(np.float16 if name in short else np.float32)
-                                           for name, values in series.items()})
+        with np.errstate(over="ignore"):  # half precision where three digits are all that is ever shown
+            series = {name: values.astype(np.float32) for name, values in history.series().items()}
+            series["iteration_loss"] = _least_and_greatest(series["iteration_loss"]).astype(np.float16)
+            series["epoch_seconds"] = series["epoch_seconds"].astype(np.float16)
+        self.save_arrays("history", **series)
         if model is not None:
-            file = model.save_to(self.path / "parameters.npz")
-            if half:
-                halves = {name: array.astype(np.float16) for name, array in load_npz(file).items()}
-                self.save_arrays("parameters", **halves)
+            model.save_to(self.path / "parameters.npz")
+        if half:
+            halves = {name: array.astype(np.float16) for name, array in self.arrays("parameters").items()}
+            self.save_arrays("parameters", **halves)
         figures = {**history.summary(), **figures}
         if history.stop_reason == "interrupted":  # without W&B, which may take longer than there is time
             self.set_status("interrupted", **figures)
             raise KeyboardInterrupt
-        logged = wandb_log.log_run(self.path, self.settings(), _wandb_rows(history), figures)
+        rows = [{"samples": int(samples), "loss": loss, "accuracy": accuracy} for samples, loss, accuracy in
+                zip(history.epoch_samples, history.epoch_loss, history.epoch_accuracy)]
+        logged = wandb_log.log_run(self.path, self.settings(), rows, figures)
         self.set_status(status, **figures, wandb=logged)
 
     def settings(self):
@@ -221,96 +205,43 @@ class RunFolder:
 
 
 def _least_and_greatest(losses):
-    """Of a long series keep what its plot shows: each stretch becomes half its least, half its greatest value."""
+    """Of a long series keep what its plot shows: each of 500 stretches gets its least and greatest value by turns."""
     if len(losses) <= MOST_ITERATIONS:
         return losses
-    stretches = np.array_split(losses, MOST_ITERATIONS // 8)
-    return np.concatenate([np.where(np.arange(len(losses)) < len(losses) // 2, losses.min(), losses.max())
-                           for losses in stretches])
+    return np.concatenate([np.resize([stretch.min(), stretch.max()], len(stretch))
+                           for stretch in np.array_split(losses, 500)])
 
 
-def _wandb_rows(history):
-    """Return the history as rows for W&B: at most MOST_ROWS epochs, evenly spread, the last one among them."""
-    chosen = np.unique(np.linspace(0, history.epochs - 1, min(history.epochs, MOST_ROWS)).astype(int))
-    return [{"epoch": int(i) + 1, "samples": int(history.epoch_samples[i]), "loss": history.epoch_loss[i],
-             "accuracy": history.epoch_accuracy[i]} for i in chosen]
-
-
-def running_folders(root):
-    """Return the RunFolders in `root` of runs that are in work or were killed."""
-    folders = [RunFolder(path.parent) for path in root.glob("*/metrics.json")]
-    return [folder for folder in folders if folder.status == "running"]
-
-
-@contextlib.contextmanager
-def heeding_one_interrupt():
-    """Let only the first Ctrl-C interrupt the `with` block: what it then writes is not interrupted again."""
-    is_nested = signal.getsignal(signal.SIGINT) is _on_interrupt
-    if is_nested or threading.current_thread() is not threading.main_thread():  # which alone may say what signals do
-        yield
-        return
-    outer = signal.signal(signal.SIGINT, _on_interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, outer)
-        _interrupts.clear()
-
-
-def _on_interrupt(number, frame):
-    """Do what Ctrl-C does: the runs in work write what they have, no worker is left behind, KeyboardInterrupt."""
-    _interrupts.append(number)
-    if len(_interrupts) > 1:
-        return
-    workers = {child.pid: child for child in multiprocessing.active_children() if child.name.startswith("Loky")}
-
-    def in_work():
-        return [folder for folder in running_folders(runs_root()) if folder.metrics().get("process") in workers]
-
-    for folder in in_work():
-        os.kill(folder.metrics()["process"], signal.SIGINT)  # on Windows, which has no such signal, this ends it
-    deadline = time.monotonic() + PATIENCE
-    while in_work() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    for worker in workers.values():
-        worker.terminate()
-        worker.join()
-    for folder in in_work():
-        folder.set_status("interrupted")
-    raise KeyboardInterrupt
-
-
-def run_sweep(function, settings, *, workers=-1, description="runs", progress=True, keep=None):
+def run_sweep(function, settings, *, workers=-1, description="runs", progress=True):
     """Return [function(s) for s in settings], computed over `workers` processes (-1: all cores).
 
     `function` must be importable and depend on its argument alone; results are then the same for any number of workers.
     Every run has one BLAS thread, since more would fight over the cores and change the last bits, and the SMAI_
-    variables of this moment. `keep`, if given, is called with the results so far, now and then and at the end. An error
-    in a run ends the sweep with that error and the setting. ValueError for no settings.
+    variables of this moment. An error in a run ends the sweep with that error and the setting; then, as after Ctrl-C,
+    no worker goes on. ValueError for no settings.
     """
-    settings, done, kept = list(settings), [], time.monotonic()
+    settings = list(settings)
     if not settings:
         raise ValueError(f"{description}: expected at least one setting to run, got none")
     jobs = (joblib.delayed(_run_one)(function, setting, _package_variables()) for setting in settings)
-    with heeding_one_interrupt(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # A worker that has grown by 300 MB, by a data set say, is replaced once its run is done; nothing is lost.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
         try:
-            results = joblib.Parallel(n_jobs=workers, return_as="generator", batch_size="auto")(jobs)
-            for result in tqdm(results, total=len(settings), desc=description, file=sys.stdout, disable=not progress,
-                               ncols=100):
-                done.append(result)
-                if keep is not None and time.monotonic() > kept + SAVE_SECONDS:
-                    keep(done)
-                    kept = time.monotonic()
-            return done
-        except Exception:
-            if _interrupts:  # at a bad moment for joblib, which then raises something else
-                raise KeyboardInterrupt from None
+            results = joblib.Parallel(n_jobs=workers, return_as="generator")(jobs)
+            return list(tqdm(results, total=len(settings), desc=description, file=sys.stdout, disable=not progress,
+                             ncols=100))
+        except BaseException:
+            get_reusable_executor().shutdown(kill_workers=True)  # where all of this process's workers are
+            mark_interrupted(runs_root())
             raise
-        finally:
-            if keep is not None:
-                keep(done)
+
+
+def mark_interrupted(root):
+    """Say "interrupted" in the folders of runs in `root` whose processes have been ended in the midst of work."""
+    for folder in [RunFolder(path.parent) for path in root.glob("*/metrics.json")]:
+        if folder.status == "running":
+            folder.set_status("interrupted")
 
 
 def _package_variables():
@@ -322,16 +253,11 @@ def _run_one(function, setting, variables):
     for name in _package_variables().keys() - variables.keys():
         del os.environ[name]
     os.environ.update(variables)
-    is_worker = multiprocessing.parent_process() and threading.current_thread() is threading.main_thread()
-    if is_worker:
+    if multiprocessing.parent_process() and threading.current_thread() is threading.main_thread():
         _begin_worker()
     try:
-        with heeding_one_interrupt(), threadpool_limits(1), np.errstate(**NUMPY_DEFAULT):
+        with threadpool_limits(1):
             return function(setting)
-    except KeyboardInterrupt:
-        if is_worker:
-            time.sleep(2 * PATIENCE)  # and begin no further run: the process that asked for it ends this one
-        raise
     except Exception as error:
         error.add_note(f"in the run with the settings {setting!r}")
         raise
@@ -339,11 +265,11 @@ def _run_one(function, setting, variables):
 
 @functools.cache  # once a worker
 def _begin_worker():
-    """Take no notice of Ctrl-C between two runs; end when the process that started this worker has been killed."""
+    """Leave Ctrl-C to the process that started this worker; end when that one has been killed."""
     def watch(parent):
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
 
-    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=watch, args=[os.getppid()], daemon=True).start()

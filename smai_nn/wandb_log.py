@@ -15,9 +15,12 @@ import warnings
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
+
 PROJECT = "smai-assignment-3"
+MOST_ROWS = 10  # a row takes about 420 bytes and 0.4 ms; the run folder has all of them
 INIT_TIMEOUT = 5  # seconds that W&B's server has for its first answer
-ONLINE_VARIABLES = ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY")  # what is not hidden when online
+KEPT_ONLINE = ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_ENTITY")  # what is not hidden when online
 
 
 def mode_asked_for():
@@ -29,14 +32,20 @@ def mode_asked_for():
 def log_run(folder, config, rows, summary):
     """Record a finished run: its config, its history (a list of dicts), its summary, as `folder`/run-<id>.wandb.
 
-    Returns what became of it: "offline", "online", "disabled" or "failed". After the first failure to get online, this
-    process and those that it starts stay offline. Whatever else goes wrong is worth a warning.
+    Of many rows MOST_ROWS are taken, evenly spread, the last one among them. Returns what became of the record:
+    "offline", "online", "disabled" or "failed". After the first failure this process and those that it starts stay
+    offline. Whatever else goes wrong is worth a warning.
     """
     if mode_asked_for() == "disabled":
         return "disabled"
+    rows = [rows[i] for i in np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(int)]
     for mode in dict.fromkeys([mode_asked_for(), "offline"]):
+        shown = {name: value for name, value in os.environ.items()
+                 if not name.startswith("WANDB_") or mode == "online" and name in KEPT_ONLINE}
+        shown |= {f"WANDB_{kind}_DIR": _caches().name for kind in ("CACHE", "CONFIG", "DATA", "ARTIFACT")}
+        shown |= {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
         try:
-            with patch.dict(os.environ, _environment(mode), clear=True):
+            with patch.dict(os.environ, shown, clear=True):
                 _record(folder, config, rows, summary, mode)
             return mode
         except Exception as error:  # W&B's errors are of many kinds, and none is worth a training run
@@ -44,6 +53,11 @@ def log_run(folder, config, rows, summary):
             os.environ["WANDB_MODE"] = "offline"
     warnings.warn(f"W&B did not record this run ({problem}); training goes on, and all values are in the run folder")
     return "failed"
+
+
+@functools.cache  # one a process, and removed with it
+def _caches():
+    return tempfile.TemporaryDirectory(prefix="wandb-", ignore_cleanup_errors=True)
 
 
 def _record(folder, config, rows, summary, mode):
@@ -65,17 +79,3 @@ def _record(folder, config, rows, summary, mode):
         run.finish()
         for record in Path(scratch).rglob("run-*.wandb"):
             shutil.move(record, folder / record.name)
-
-
-def _environment(mode):
-    """Return the environment without W&B's variables, but those for going online, and with a folder for its caches."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-    variables |= {f"WANDB_{kind}_DIR": _caches().name for kind in ("CACHE", "CONFIG", "DATA", "ARTIFACT")}
-    if mode == "online":
-        variables |= {name: os.environ[name].strip() for name in ONLINE_VARIABLES if name in os.environ}
-    return variables | {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
-
-
-@functools.cache  # one a process, and removed with it
-def _caches():
-    return tempfile.TemporaryDirectory(prefix="wandb-", ignore_cleanup_errors=True)

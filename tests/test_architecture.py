@@ -34,10 +34,9 @@ ARROWS = {  # room -> the rooms that it may import from, besides itself
     "experiments": f"{HELPERS} {CORE} datasets runs",
     "plots": "files metrics datasets runs experiments",
     "execution": "checks files datasets runs wandb_log plots",
-    "submission": "runs execution",
     "profiles": "checks experiments",
     "notebook": "files datasets runs wandb_log execution profiles plots",
-    "__main__": "files datasets runs execution profiles submission",
+    "__main__": "files datasets runs execution profiles",
 }
 LIBRARIES = {  # library -> the rooms that may use it
     "matplotlib": "plots", "PIL": "datasets plots", "wandb": "wandb_log", "joblib": "runs",

@@ -63,11 +63,9 @@ def test_results_are_bit_identical_for_any_number_of_workers_and_on_a_dask_clust
     assert len({parameters.tobytes() for parameters in alone}) == 4
 
 
-@pytest.mark.filterwarnings("ignore:overflow")
 @pytest.mark.parametrize("workers", [1, 2])
-def test_every_run_has_one_blas_thread_and_numpys_own_errors(workers):
-    with np.errstate(all="raise"):
-        assert run_sweep(tiny.conditions, range(3), workers=workers, progress=False) == [(1, np.inf)] * 3
+def test_every_run_has_one_blas_thread(workers):
+    assert run_sweep(tiny.blas_threads, range(3), workers=workers, progress=False) == [1] * 3
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -111,30 +109,31 @@ def interrupt_when_begun(runs):
     def act():
         while len(list(runs_root().glob("*/settings.json"))) < runs:
             time.sleep(0.02)
+        time.sleep(0.2)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=act, daemon=True).start()
 
 
-def test_interrupted_workers_write_what_they_have_and_are_gone(monkeypatch):
+def test_interrupted_workers_are_gone_and_their_folders_say_so(monkeypatch):
     monkeypatch.setenv("SMAI_TINY_PAUSE", "0.05")
     interrupt_when_begun(2)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(run_tiny, [TinySetting(number, steps=1000) for number in range(8)], workers=2, progress=False)
     assert multiprocessing.active_children() == []
     assert set(statuses().values()) == {"interrupted"} and len(statuses()) == 2
-    for folder in map(RunFolder, runs_root().iterdir()):
-        assert 0 < folder.metrics()["epochs"] == len(folder.arrays("history")["epoch_loss"]) < 1000
     monkeypatch.setenv("SMAI_TINY_PAUSE", "0")
     assert len(run_sweep(run_tiny, SETTINGS, workers=2, progress=False)) == 3  # and the next sweep has new workers
 
 
-def test_a_run_that_does_not_stop_is_killed_and_its_folder_marked(monkeypatch):
-    monkeypatch.setattr(runs, "PATIENCE", 0.3)
-    interrupt_when_begun(2)
+def test_an_interrupted_run_in_this_process_writes_what_it_has(monkeypatch):
+    monkeypatch.setenv("SMAI_TINY_PAUSE", "0.02")
+    interrupt_when_begun(1)
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(tiny.sleep_through, range(2), workers=2, progress=False)
-    assert multiprocessing.active_children() == [] and statuses() == {"stubborn": "interrupted"}
+        run_experiment(TINY, TinySetting(3, steps=1000))
+    (folder,) = map(RunFolder, runs_root().iterdir())
+    assert folder.status == "interrupted"
+    assert 0 < folder.metrics()["epochs"] == len(folder.arrays("history")["epoch_loss"]) < 1000
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere a process is not told of its parent's end")
@@ -145,21 +144,6 @@ def test_workers_end_when_the_process_that_started_them_is_killed():
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True,
                           timeout=30)  # which waits until no process holds its output any more
     assert done.returncode == -signal.SIGKILL and list(runs_root().glob("worker-*"))
-
-
-def test_a_run_in_this_process_is_written_however_often_it_is_interrupted(monkeypatch):
-    monkeypatch.setenv("SMAI_TINY_PAUSE", "0.02")
-    write = RunFolder.save_arrays
-
-    def interrupted_write(*arguments, **arrays):
-        os.kill(os.getpid(), signal.SIGINT)
-        write(*arguments, **arrays)
-
-    monkeypatch.setattr(RunFolder, "save_arrays", interrupted_write)
-    interrupt_when_begun(1)
-    with pytest.raises(KeyboardInterrupt):
-        run_experiment(TINY, TinySetting(3, steps=1000))
-    assert statuses() == {"tiny-3": "interrupted"} and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 # Executions
@@ -183,7 +167,7 @@ def test_resume_names_what_it_cannot_take_and_makes_only_that_anew(monkeypatch, 
     assert after[3].folder == before[3].folder
     assert {after[1].folder, after[2].folder}.isdisjoint(r.folder for r in before.values())
     shown = capsys.readouterr().out
-    assert f"{before[1].folder.name}: damaged" in shown and f"{before[2].folder.name}: its status is running" in shown
+    assert f"{before[1].folder.name}: not taken, ValueError" in shown and "ValueError: its status is running" in shown
     assert "strange: settings.json is damaged" in shown
 
 
@@ -197,7 +181,7 @@ def test_resume_makes_anew_what_came_of_another_version_or_other_data(change, wh
     resume(monkeypatch)
     assert run_experiment(experiment, SETTINGS[0]).folder == folder
     assert run_experiment(dataclasses.replace(experiment, **change), SETTINGS[0]).folder != folder
-    assert f"{folder.name}: {why}" in capsys.readouterr().out
+    assert f"{folder.name}: not taken, ValueError: {why}" in capsys.readouterr().out
 
 
 @dataclasses.dataclass
@@ -249,8 +233,8 @@ def test_replay_takes_all_from_the_committed_folders_without_training(monkeypatc
 
 @pytest.mark.parametrize("experiment, setting, why", [
     (TINY, TinySetting(3, steps=5), r'no run folder for {"number": 3, "steps": 5}; the nearest is \S+-tiny-3\.'),
-    (dataclasses.replace(TINY, version=2), SETTINGS[0], r"\S+-tiny-3: expected version 2 of tiny, got 1"),
-    (TINY, SETTINGS[1], r"\S+-tiny-1: damaged")])
+    (dataclasses.replace(TINY, version=2), SETTINGS[0], r"\S+-tiny-3: .*expected version 2 of tiny, got 1"),
+    (TINY, SETTINGS[1], r"\S+-tiny-1: .*history.npz: expected a file")])
 def test_replay_stops_at_a_folder_that_does_not_fit_and_names_it(experiment, setting, why, monkeypatch):
     run_experiments(TINY, SETTINGS)
     replay(monkeypatch)
@@ -280,23 +264,3 @@ def test_a_study_keeps_values_and_arrays_of_all_runs_in_one_folder():
     (folder,) = map(RunFolder, runs_root().iterdir())
     assert folder.metrics() == {"status": "completed", "runs": 3, "wandb": "disabled"}
     assert [row.process for row in run_study(TINY_STUDY, SETTINGS)] == [row.process for row in rows]
-
-
-def test_an_unfinished_study_goes_on_after_its_last_row(monkeypatch):
-    monkeypatch.setenv("SMAI_TINY_FAULT", "9")
-    monkeypatch.setenv("SMAI_TINY_PAUSE", "0.05")
-    settings = [TinySetting(number) for number in range(10)]
-    with pytest.raises(ValueError, match="9 cannot be squared"):
-        run_study(TINY_STUDY, settings)
-    assert statuses() == {"tinies": "failed"}
-    monkeypatch.setenv("SMAI_TINY_FAULT", "0")  # which has been squared already
-    resume(monkeypatch)
-    assert [row.square for row in run_study(TINY_STUDY, settings)] == [number ** 2 for number in range(10)]
-
-
-def test_a_study_writes_its_rows_while_it_runs(monkeypatch):
-    monkeypatch.setattr(runs, "SAVE_SECONDS", 0)
-    seen, save = [], execution._save_rows
-    monkeypatch.setattr(execution, "_save_rows", lambda *parts: seen.append(len(parts[-1])) or save(*parts))
-    run_study(TINY_STUDY, SETTINGS)
-    assert seen == [1, 2, 3, 3]

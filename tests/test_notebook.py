@@ -87,9 +87,8 @@ def test_words_sources_and_size():
 
 def sections_code():
     """Return {section with code: its cells}, the set-up's own apart, with what is below a section added to it."""
-    names, places = sections_of(COMMITTED)
     found = {}
-    for cell, place in zip(COMMITTED.cells, places):
+    for cell, (place, _) in zip(COMMITTED.cells, sections_of(COMMITTED)):
         if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", []):
             found.setdefault(place, []).append(cell)
     return found

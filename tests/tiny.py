@@ -84,10 +84,7 @@ def read_tiny(folder):
 
 
 def run_row(setting):
-    """Square a number, with no folder of its own; $SMAI_TINY_FAULT is one that fails."""
-    take_time()
-    if os.environ.get("SMAI_TINY_FAULT") == str(setting.number):
-        raise ValueError(f"{setting.number} cannot be squared today")
+    """Square a number, with no folder of its own."""
     return TinyRow(setting, setting.number ** 2, np.full(setting.number, setting.number), os.getpid())
 
 
@@ -103,10 +100,9 @@ def train(seed):
     return model.parameters
 
 
-def conditions(_):
-    """Return how many threads BLAS has, and what an overflow gives."""
-    threads = max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
-    return threads, float(np.float32(1e38) * np.float32(1e38))
+def blas_threads(_):
+    """Return how many threads BLAS has."""
+    return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
 
 
 def fail_at_three(number):
@@ -129,10 +125,3 @@ def kill_the_parent(number):
     time.sleep(0.5)
     os.kill(os.getppid(), signal.SIGKILL)
     time.sleep(60)
-
-
-def sleep_through(number):
-    """Be a run that no SIGINT ends."""
-    with RunFolder.recording("stubborn", {}):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        time.sleep(60)

@@ -24,15 +24,13 @@ STYLE = {"figure.dpi": 90, "savefig.dpi": 90, "font.size": 9.2, "axes.titlesize"
          "xtick.labelsize": 8.6, "ytick.labelsize": 8.6, "legend.fontsize": 8.6, "legend.framealpha": 0.85}
 STRIP = 0.2  # inches at the top of every figure that hold the username and nothing else
 JPEG_QUALITY = 77
-COLOURS = 128  # of a figure saved as PNG, which is two thirds smaller than with all of them
 
 
 def new_figure(rows=1, columns=1, width=4.6, height=3.7, margins=None):
     """Return a Figure of rows x columns panels, each `width` x `height` inches, and its axes (rows, columns).
 
-    At most ten inches in all are shown in the notebook's full size. The layout is found automatically, or fixed by
-    `margins`, inches around each panel (left, bottom, right, top), which draws twice as fast. The username stands in
-    a strip at the top.
+    The layout is found automatically, or fixed by `margins`, inches around each panel (left, bottom, right, top),
+    which draws twice as fast. The username stands in a strip at the top.
     """
     matplotlib.rcdefaults()  # whatever somebody's matplotlibrc says: it could turn the maps upside down
     matplotlib.rcParams.update(STYLE)
@@ -78,33 +76,19 @@ def share_legend(figure, handles, columns=4):
 def audit(figure):
     """Return what is missing in a Figure, a list of sentences; empty if it is complete.
 
-    Every panel needs a title, both axis labels and axes that are switched on; where it shows more than a colour
-    picture, also a legend, of its own or shared, or a colour bar. A colour bar needs a label. The figure needs the
-    username.
+    The figure needs the username, every panel a title and both axis labels. Where a panel shows more than a coloured
+    picture, it needs a legend, of its own or shared; for a colour scale, a colour bar in the figure is enough.
     """
-    names = [text.get_text() for text in figure.texts]
-    missing = ["the figure does not show the username"] * (username() not in names)
-    bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
-    panels = [axes for axes in figure.axes if axes not in bars]
-    missing += ["the figure has no panel"] * (not panels)
-    missing += ["a colour bar has no label" for axes in bars if not (axes.get_ylabel() or axes.get_xlabel())]
-    for number, axes in enumerate(panels):
-        where = f"panel {number} ({axes.get_title() or 'no title'})"
+    missing = [] if username() in [text.get_text() for text in figure.texts] else ["the username is missing"]
+    has_bar = any(image.colorbar for axes in figure.axes for image in axes.images)
+    for axes in [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]:
         texts = {"title": axes.get_title(), "x-label": axes.get_xlabel(), "y-label": axes.get_ylabel()}
-        missing += [f"{where} has no {name}" for name, text in texts.items() if not text.strip()]
-        missing += [f"{where} has its axes switched off"] * (not axes.axison)
-        keys = [text.get_text().strip() for legend in (axes.get_legend(), *figure.legends) if legend
-                for text in legend.get_texts()]
-        needs_key = any(np.ndim(image.get_array()) == 2 and not _shares_bar(image, figure) for image in axes.images)
-        if (needs_key or axes.lines or axes.patches or axes.collections) and not any(keys):
-            missing.append(f"{where} has neither a legend nor a colour bar")
+        missing += [f"panel {axes.get_title()!r} has no {name}" for name, text in texts.items() if not text.strip()]
+        is_scale = any(np.ndim(image.get_array()) == 2 for image in axes.images)
+        needs_key = axes.lines or axes.patches or axes.collections or is_scale and not has_bar
+        if needs_key and not (axes.get_legend() or figure.legends):
+            missing.append(f"panel {axes.get_title()!r} has neither a legend nor a colour bar")
     return missing
-
-
-def _shares_bar(image, figure):
-    """Return whether some colour bar of the figure is of this image's colours and range."""
-    others = [i for axes in figure.axes for i in axes.images if getattr(i, "colorbar", None)]
-    return any(image.cmap.name == i.cmap.name and image.get_clim() == i.get_clim() for i in others)
 
 
 def colour_bar(figure, picture, panels, label, shrink=1.0):
@@ -112,14 +96,14 @@ def colour_bar(figure, picture, panels, label, shrink=1.0):
     figure.colorbar(picture, ax=panels, shrink=shrink, aspect=25).set_label(label)
 
 
-def encode(figure, photographs=False, colours=COLOURS):
+def encode(figure, photographs=False, colours=128):
     """Return (content, ending): the figure as bytes, "png" of so many colours, or "jpg" where it holds photographs."""
     file, picture = io.BytesIO(), Image.fromarray(np.asarray(drawn(figure).buffer_rgba())).convert("RGB")
     if photographs:
         picture.save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
-        return file.getvalue(), "jpg"
-    picture.quantize(colours, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
-    return file.getvalue(), "png"
+    else:
+        picture.quantize(colours, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    return file.getvalue(), "jpg" if photographs else "png"
 
 
 def drawn(figure):
