@@ -1,7 +1,4 @@
-"""smai_nn: a neural network from scratch in NumPy, and the experiments of one course assignment.
-
-Data flows one way: data set -> features -> model -> trainer -> run folder -> plots -> notebook.
-"""
+"""smai_nn: a neural network from scratch in NumPy, and the experiments of one course assignment."""
 
 import sys
 

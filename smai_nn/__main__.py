@@ -114,24 +114,18 @@ def publish(execution, notebook):
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
-        folders = [path.parent for path in execution.glob("*/metrics.json")]
-        for folder in [execution / "figures", *(path for path in folders if RunFolder(path).status in FINISHED)]:
-            # without the pictures of every epoch, which GIFs show
-            shutil.copytree(folder, new / folder.name, ignore=shutil.ignore_patterns("frames*"))
+        for folder in [execution / "figures", *(path.parent for path in execution.glob("*/metrics.json"))]:
+            if folder.name == "figures" or RunFolder(folder).status in FINISHED:  # without the frames that the GIFs show
+                shutil.copytree(folder, new / folder.name, ignore=shutil.ignore_patterns("frames*"))
         shutil.copy(execution / "results.json", new)
         size = sum(path.stat().st_size for path in new.rglob("*") if path.is_file())
         if size > LIMIT:
             raise ValueError(f"expected at most {LIMIT / 1e6:.0f} MB to commit, got {size / 1e6:.1f} MB")
-        if target.exists():
+        written = save_text(NOTEBOOK.with_suffix(".part"), nbformat.writes(notebook) + "\n")
+        if target.exists():  # all that could fail is done: from here on names are changed, and nothing else
             target.rename(old)
-        try:
-            new.rename(target)
-            save_text(NOTEBOOK, nbformat.writes(notebook) + "\n")
-        except BaseException:
-            shutil.rmtree(target, ignore_errors=True)
-            if old.exists():
-                old.rename(target)
-            raise
+        new.rename(target)
+        written.replace(NOTEBOOK)
     return size
 
 

@@ -7,6 +7,7 @@ and makes what is missing; "replay" makes none and takes all from the committed 
 import dataclasses
 import functools
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -16,24 +17,20 @@ from smai_nn.datasets.sources import ROOT
 from smai_nn.files import load_json, save_json, to_json
 from smai_nn.plots.run_figures import run_figures
 from smai_nn.plots.style import encode
-from smai_nn.runs import FINISHED, RunFolder, folder_of, run_sweep, runs_root
+from smai_nn.runs import FINISHED, RunFolder, run_sweep, runs_root
 
-DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)  # what reading a damaged folder raises
 _folders = {}  # (experiment's name, setting as JSON) -> RunFolder, of all runs that this execution may take
-
-
-class MissingRunError(ValueError):
-    """A replay needs a run that is not among the committed folders."""
 
 
 def run_mode():
     """Return $SMAI_RUN: "train" (default), "resume" or "replay"."""
-    return require_choice(os.environ.get("SMAI_RUN", "").strip() or "train", "SMAI_RUN", ("train", "resume", "replay"))
+    mode = (os.environ.get("SMAI_RUN") or "train").strip()
+    return require_choice(mode, "SMAI_RUN", ("train", "resume", "replay"))
 
 
 def submission():
     """Return the folder of the committed execution, which a replay reads: $SMAI_SUBMISSION or runs/submission/."""
-    return folder_of("SMAI_SUBMISSION", ROOT / "runs" / "submission")
+    return Path(os.environ.get("SMAI_SUBMISSION") or ROOT / "runs" / "submission").expanduser().absolute()
 
 
 def begin_execution():
@@ -47,7 +44,7 @@ def begin_execution():
         try:
             asked = folder.settings()
             _folders[asked["experiment"], to_json(asked["setting"])] = folder
-        except DAMAGE as error:
+        except Exception as error:  # a damaged folder fails in many ways
             print(f"{folder.path.name}: settings.json is damaged, not taken ({error})")
 
 
@@ -56,7 +53,7 @@ def run_experiments(experiment, settings, description="runs"):
 
     A folder fits if experiment, version, setting and data (its sha256; not in a replay) are the same. One that is
     damaged or does not fit is named, and its run made anew. A single missing run is made in this process with a bar of
-    its own, several over the cores. In a replay, raises MissingRunError for the first run that is missing.
+    its own, several over the cores. In a replay, raises ValueError for the first run that is missing.
     """
     wanted = {to_json(dataclasses.asdict(setting)): setting for setting in settings}
     results = {text: _take(experiment, text, experiment.read, setting) for text, setting in wanted.items()}
@@ -103,8 +100,8 @@ def run_study(study, settings, description=None):
         about = {"experiment": study.name, "version": study.version, "data": source and source.record()}
         with RunFolder.recording(study.name, about | {"setting": plain}) as folder:
             rows = _save_rows(folder, run_sweep(study.run, settings, description=description or study.name))
-            rows = [setting | row for setting, row in zip(plain, rows)]
-            logged = wandb_log.log_run(folder.path, about, rows, {"runs": len(rows)})
+            table = [setting | row for setting, row in zip(plain, rows)]
+            logged = wandb_log.log_run(folder.path, about, table, {"runs": len(rows)})
             folder.set_status("completed", runs=len(rows), wandb=logged)
         _folders[study.name, to_json(plain)] = folder
         results = read(folder.path)
@@ -112,32 +109,27 @@ def run_study(study, settings, description=None):
 
 
 def _save_rows(folder, results):
-    """Write a study's results, and return their plain values."""
-    rows, arrays = [], {}
-    for result in results:
-        row = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)[1:]}  # all but `setting`
-        for name in [name for name, value in row.items() if isinstance(value, np.ndarray)]:
-            arrays.setdefault(name, []).append(row.pop(name))
-            row[f"{name}_size"] = len(arrays[name][-1])
-        rows.append(row)
-    folder.save_arrays("arrays", **{name: np.concatenate(parts) for name, parts in arrays.items()})
+    """Write a study's results, and return them as rows of plain values, an array's length in its place."""
+    rows = [{name: value for name, value in vars(result).items() if name != "setting"} for result in results]
+    names = [name for name, value in rows[0].items() if isinstance(value, np.ndarray)]
+    folder.save_arrays("arrays", **{name: np.concatenate([row[name] for row in rows]) for name in names})
+    rows = [row | {name: len(row[name]) for name in names} for row in rows]
     save_json(folder.path / "rows.json", rows)
     return rows
 
 
 def _read_rows(study, settings, path):
     """Return the results that a study's folder holds."""
-    arrays, results = RunFolder(path).arrays("arrays"), []
-    for setting, row in zip(settings, load_json(path / "rows.json"), strict=True):
-        for name, values in arrays.items():
-            size = row.pop(f"{name}_size")
-            row[name], arrays[name] = values[:size], values[size:]
-        results.append(study.read(setting, **row))
-    return results
+    rows = load_json(path / "rows.json")
+    for name, values in RunFolder(path).arrays("arrays").items():
+        ends = np.cumsum([row[name] for row in rows])
+        for row, part in zip(rows, np.split(values, ends[:-1]), strict=True):
+            row[name] = part
+    return [study.read(setting, **row) for setting, row in zip(settings, rows, strict=True)]
 
 
 def _take(experiment, text, read, *settings):
-    """Return the result of a run that is there and fits, or None. In a replay, raises MissingRunError instead."""
+    """Return the result of a run that is there and fits, or None. In a replay, raises ValueError instead."""
     folder, mode = _folders.get((experiment.name, text)), run_mode()
     try:
         _check_fit(experiment, text, folder, settings)
@@ -145,10 +137,10 @@ def _take(experiment, text, read, *settings):
         if mode == "resume" and not any(folder.path.glob("*.png")):
             _draw(folder.path, result)  # the run was interrupted before they were drawn
         return result
-    except DAMAGE as error:
+    except Exception as error:
         problem = f"{folder.path.name}: not taken, {type(error).__name__}: {error}" if folder else str(error)
         if mode == "replay":
-            raise MissingRunError(f"{problem}. A replay needs every run whole in {submission()}; else, train them")
+            raise ValueError(f"{problem}. A replay needs every run whole in {submission()}; else, train them")
         if folder:
             print(f"{problem}; run anew")
         return None

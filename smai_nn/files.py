@@ -25,11 +25,9 @@ def write_atomically(path, write):
             os.chmod(part, 0o644)  # mkstemp makes it private; results are for everyone
         for pause in (0.01, 0.05, 0.2, 0.75):  # seconds: Windows refuses while another program reads the old file
             with contextlib.suppress(PermissionError):
-                os.replace(part, path)
-                return path
+                return Path(part).replace(path)
             time.sleep(pause)
-        os.replace(part, path)
-        return path
+        return Path(part).replace(path)
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
@@ -61,10 +59,7 @@ def _plain(value):
 
 def load_json(path):
     """Read a JSON file. Raises FileNotFoundError, or ValueError if it is not JSON."""
-    try:
-        return json.loads(existing(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: expected JSON, got something else ({error})") from error
+    return json.loads(existing(path).read_text(encoding="utf-8"))
 
 
 def save_npz(path, arrays, *, compressed=False):
@@ -83,8 +78,8 @@ def load_npz(path):
             raise ValueError("it holds files that are no arrays")
         return arrays
     except Exception as error:  # a damaged archive fails in a dozen ways, from zlib's to the tokenizer's
-        raise ValueError(f"{path}: expected an .npz archive of plain arrays, got a file that is truncated, damaged or "
-                         f"of another kind ({error}); save it again") from error
+        raise ValueError(f"{path}: expected an .npz archive of plain arrays, got one that is damaged or something else "
+                         f"({error}); save it again") from error
 
 
 def existing(path):

@@ -57,9 +57,7 @@ def start():
     begin_execution()
     FACTS.clear()
     _clock["section"] = None
-    sources = overview()
-    record({"notebook.profile": profile.name, "notebook.mode": run_mode(), "claims.made": 0, "claims.hold": 0,
-            **{f"data.{name}": text for name, text in sources}})
+    record({"notebook.profile": profile.name, "notebook.mode": run_mode(), "claims.made": 0, "claims.hold": 0})
     # One BLAS thread here too: these networks are small, and the bits then equal those of a sweep.
     threadpool_limits(limits=1)
     if run_mode() == "replay":
@@ -67,7 +65,7 @@ def start():
     if username() == DEFAULT_USERNAME:
         banner(f"The figures carry the placeholder {DEFAULT_USERNAME}. Without your own email username they score 0: "
                "set SMAI_USERNAME and run the notebook again.")
-    rows = [("username on all figures", username()), ("profile", profile.note), *sources,
+    rows = [("username on all figures", username()), ("profile", profile.note), *overview(),
             ("run folders", f"{_relative(runs_root())}/"), ("W&B mode", mode_asked_for()),
             ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"),
             ("versions", ", ".join(f"{name} {version}" for name, version in versions().items()))]
@@ -81,11 +79,6 @@ def section(number):
     if _clock["section"] is not None:
         record({SECONDS + _clock["section"]: now - _clock["since"]})
     _clock.update(section=number, since=now)
-
-
-def _seconds(facts):
-    """Return those facts that say how long a section took."""
-    return {name: value for name, value in facts.items() if name.startswith(SECONDS)}
 
 
 def record(facts):
@@ -134,7 +127,7 @@ def show_claims(facts, claims):
         holds = None not in (one, other) and bool(RELATIONS[relation](one, other))
         rows.append({"claim": sentence, "measured": f"{_entry(one)} {relation} {_entry(other)}",
                      "verdict": "holds" if holds else "**does not hold in this execution**"})
-        record({"claims.made": FACTS.get("claims.made", 0) + 1, "claims.hold": FACTS.get("claims.hold", 0) + holds})
+        record({"claims.made": FACTS["claims.made"] + 1, "claims.hold": FACTS["claims.hold"] + holds})
     show_table(rows)
 
 
@@ -146,12 +139,11 @@ def hold_scoreboard():
 def show_scoreboard():
     """Show the scoreboard of what was run, and how long each section took, in its place on the first page."""
     section(None)
-    if run_mode() == "replay":
-        record(_seconds(load_json(submission() / "results.json")))
+    facts = load_json(submission() / "results.json") if run_mode() == "replay" else FACTS
+    seconds = {name.removeprefix(SECONDS): value for name, value in facts.items() if name.startswith(SECONDS)}
     rows = [{"result": what, "measured": fill(form), "section": number} for what, form, number in HEADLINES]
     rows = [row for row in rows if "(not run)" not in row["measured"]]
-    seconds = _seconds(FACTS)
-    times = "; ".join(f"{name.removeprefix(SECONDS)}: {value:.0f} s" for name, value in seconds.items())
+    times = "; ".join(f"{number}: {value:.0f} s" for number, value in seconds.items())
     title = f"Scoreboard: profile {FACTS['notebook.profile']}, {sum(seconds.values()) / 60:.1f} minutes"
     display(Markdown(f"{_table(rows, title)}\n\n{times}"), display_id=SCOREBOARD, update=True)
 

@@ -87,22 +87,16 @@ def username():
     return name
 
 
-def folder_of(variable, default):
-    """Return the folder that an environment variable names, an absolute path, or else `default`."""
-    given = os.environ.get(variable, "").strip()
-    return Path(given).expanduser().absolute() if given else default
-
-
 def runs_root():
     """Return the folder that run folders go into: $SMAI_RUNS or runs/ beside the package."""
-    return folder_of("SMAI_RUNS", ROOT / "runs")
+    return Path(os.environ.get("SMAI_RUNS") or ROOT / "runs").expanduser().absolute()
 
 
-@functools.cache  # they do not change while a process lives
+@functools.cache
 def versions():
     """Return the versions of Python and of the packages that results depend on, a dict of strings."""
     packages = ("numpy", "scipy", "scikit-learn", "matplotlib", "pillow", "joblib")
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
 
 
 class RunFolder:
@@ -113,10 +107,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, name=""):
-        """Make a new folder <timestamp>-<four random digits>[-name] in runs_root(); the name is made safe and short.
-
-        Raises ValueError where none can be made.
-        """
+        """Make a folder <timestamp>-<random>[-name, made safe and short] in runs_root(); ValueError if it cannot be."""
         name = re.sub(r"[^A-Za-z0-9.=+]+", "-", name).strip("-.")[:NAME_LENGTH].rstrip("-.")
         stamp = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
         path = runs_root() / "-".join(filter(None, (stamp, name)))
@@ -132,19 +123,17 @@ class RunFolder:
     def recording(cls, name, settings):
         """Make a folder, write `settings` (a dict) with the package versions, and yield it to a `with` block.
 
-        If the block ends in an error, the status says so: "interrupted" for Ctrl-C, else "failed" with the error.
+        If the block ends in an error, the status says so: "interrupted" for Ctrl-C, else "failed", with the error.
         """
         folder = cls.create(name)
         try:
             folder.set_status("running")
             save_json(folder.path / "settings.json", {**settings, "versions": versions()})
             yield folder
-        except KeyboardInterrupt:
-            if folder.status in ("running", "damaged"):
-                folder.set_status("interrupted")
-            raise
-        except Exception as error:
-            folder.set_status("failed", error=f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            if folder.status == "running":
+                status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                folder.set_status(status, error=f"{type(error).__name__}: {error}")
             raise
 
     @property

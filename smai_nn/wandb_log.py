@@ -42,10 +42,10 @@ def log_run(folder, config, rows, summary):
     for mode in dict.fromkeys([mode_asked_for(), "offline"]):
         shown = {name: value for name, value in os.environ.items()
                  if not name.startswith("WANDB_") or mode == "online" and name in KEPT_ONLINE}
-        shown |= {f"WANDB_{kind}_DIR": _caches().name for kind in ("CACHE", "CONFIG", "DATA", "ARTIFACT")}
-        shown |= {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
+        caches = {f"WANDB_{kind}_DIR": _caches().name for kind in ("CACHE", "CONFIG", "DATA", "ARTIFACT")}
+        silent = {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
         try:
-            with patch.dict(os.environ, shown, clear=True):
+            with patch.dict(os.environ, shown | caches | silent, clear=True):
                 _record(folder, config, rows, summary, mode)
             return mode
         except Exception as error:  # W&B's errors are of many kinds, and none is worth a training run

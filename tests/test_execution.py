@@ -21,7 +21,7 @@ from joblib.externals.loky import get_reusable_executor
 from tiny import TINY, TINY_STUDY, TinySetting, run_tiny
 
 from smai_nn import execution, runs
-from smai_nn.execution import MissingRunError, begin_execution, run_experiment, run_experiments, run_mode, run_study
+from smai_nn.execution import begin_execution, run_experiment, run_experiments, run_mode, run_study
 from smai_nn.runs import RunFolder, run_sweep, runs_root
 
 SETTINGS = [TinySetting(number) for number in (3, 1, 2)]
@@ -240,7 +240,7 @@ def test_replay_stops_at_a_folder_that_does_not_fit_and_names_it(experiment, set
     replay(monkeypatch)
     (damaged,) = runs_root().with_name("committed").glob("*-tiny-1")
     (damaged / "history.npz").unlink()
-    with pytest.raises(MissingRunError, match=why):
+    with pytest.raises(ValueError, match=why):
         run_experiment(experiment, setting)
 
 
@@ -249,7 +249,7 @@ def test_run_mode_is_one_of_three_and_a_replay_without_committed_folders_says_so
     monkeypatch.setenv("SMAI_SUBMISSION", str(tmp_path / "nowhere"))
     monkeypatch.setenv("SMAI_RUN", " replay ")
     begin_execution()
-    with pytest.raises(MissingRunError, match=r"the nearest is None\. A replay needs every run whole in \S+nowhere;"):
+    with pytest.raises(ValueError, match=r"the nearest is None\. A replay needs every run whole in \S+nowhere;"):
         run_experiment(TINY, SETTINGS[0])
     monkeypatch.setenv("SMAI_RUN", "again")
     with pytest.raises(ValueError, match="SMAI_RUN: expected one of 'train', 'resume', 'replay', got 'again'"):

@@ -16,7 +16,6 @@ import pytest
 from smai_nn import __main__ as runner
 from smai_nn.__main__ import find_execution, main, publish, sections_of, select
 from smai_nn.files import load_json, save_json
-from smai_nn.notebook import _relative
 from smai_nn.runs import RunFolder, runs_root
 
 ROOT = Path(__file__).parents[1]
@@ -189,17 +188,6 @@ def test_the_set_up_cell_finds_the_package_above_it_or_says_that_it_needs_it(tmp
     for place, status, said in ((ROOT / "data", 0, ""), (tmp_path, 1, "needs the folder smai_nn beside it")):
         done = subprocess.run([sys.executable, "-c", FIRST_CELL], cwd=place, text=True, capture_output=True)
         assert done.returncode == status and said in done.stderr
-
-
-def test_pytest_finds_the_package_from_anywhere(tmp_path):  # -P: as `pytest` does, without the folder it is called in
-    command = [sys.executable, "-P", "-m", "pytest", "-n0", "--collect-only", str(ROOT / "tests" / "test_losses.py")]
-    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_sources_are_named_alike_from_a_symlinked_checkout(tmp_path):
-    (tmp_path / "link").symlink_to(ROOT, target_is_directory=True)
-    assert _relative(tmp_path / "link" / "smai_nn" / "linear.py") == "smai_nn/linear.py"
 
 
 def test_an_older_python_is_told_so_before_anything_is_imported(monkeypatch):

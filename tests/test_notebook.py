@@ -157,7 +157,7 @@ def test_facts_that_are_none(value, monkeypatch):
 
 
 def test_claims_say_what_does_not_hold(monkeypatch, capsys):
-    monkeypatch.setattr(shown, "FACTS", {})
+    monkeypatch.setattr(shown, "FACTS", {"claims.made": 0, "claims.hold": 0})
     tables = []
     monkeypatch.setattr(shown, "show_table", tables.append)
     shown.show_claims({"one": 1, "two": 2.5, "never": None}, [

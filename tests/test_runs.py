@@ -49,7 +49,7 @@ def test_a_place_that_cannot_be_written_is_named_with_the_remedy(place, tmp_path
 def test_the_place_of_runs_may_be_relative_or_in_the_home(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for given, expected in ((" some/runs ", tmp_path / "some" / "runs"), ("~/runs", tmp_path / "home" / "runs"),
+    for given, expected in (("some/runs", tmp_path / "some" / "runs"), ("~/runs", tmp_path / "home" / "runs"),
                             ("", ROOT / "runs")):
         monkeypatch.setenv("SMAI_RUNS", given)
         assert runs_root() == expected
@@ -80,7 +80,7 @@ def test_a_folder_holds_everything_that_the_run_was():
 
 
 @pytest.mark.parametrize("before, error, after", [
-    ("running", KeyboardInterrupt(), {"status": "interrupted"}),
+    ("running", KeyboardInterrupt(), {"status": "interrupted", "error": "KeyboardInterrupt: "}),
     ("completed", KeyboardInterrupt(), {"status": "completed"}),
     ("running", ZeroDivisionError("by 0"), {"status": "failed", "error": "ZeroDivisionError: by 0"})])
 def test_a_run_that_ends_in_an_error_is_marked(before, error, after):
