@@ -115,7 +115,7 @@ def publish(execution, notebook):
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         for folder in [execution / "figures", *(path.parent for path in execution.glob("*/metrics.json"))]:
-            if folder.name == "figures" or RunFolder(folder).status in FINISHED:  # without the frames that the GIFs show
+            if folder.name == "figures" or RunFolder(folder).status in FINISHED:  # without frames: the GIFs show them
                 shutil.copytree(folder, new / folder.name, ignore=shutil.ignore_patterns("frames*"))
         shutil.copy(execution / "results.json", new)
         size = sum(path.stat().st_size for path in new.rglob("*") if path.is_file())

@@ -70,13 +70,11 @@ def test_every_run_has_one_blas_thread(workers):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_has_the_callers_variables_of_this_moment(workers, monkeypatch):
-    for value in ("first", "second", None):
-        if value is None:
-            monkeypatch.delenv("SMAI_RUNS")
-        else:
-            monkeypatch.setenv("SMAI_RUNS", value)
-        found = run_sweep(os.environ.get, ["SMAI_RUNS", "SMAI_USERNAME"] * 2, workers=workers, progress=False)
-        assert found == [value, None] * 2
+    for variable in ("SMAI_A", "SMAI_B"):
+        with monkeypatch.context() as patch:
+            patch.setenv(variable, "set")
+            found = run_sweep(os.environ.get, ["SMAI_A", "SMAI_B"] * 2, workers=workers, progress=False)
+        assert found == (["set", None] if variable == "SMAI_A" else [None, "set"]) * 2
 
 
 @pytest.mark.parametrize("workers", [1, 2])

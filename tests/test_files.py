@@ -15,12 +15,6 @@ from smai_nn.files import load_json, load_npz, save_json, save_npz, save_text, w
 ARRAYS = {"weights": np.arange(6.0).reshape(2, 3), "steps": np.array(7), "name": np.array("run"), "empty": np.empty(0)}
 
 
-def assert_same_values(received):
-    for name, array in received.items():
-        np.testing.assert_array_equal(array, ARRAYS[name])
-        assert array.dtype == ARRAYS[name].dtype
-
-
 @pytest.mark.parametrize("error", [RuntimeError("disk full"), KeyboardInterrupt()], ids=["error", "interrupt"])
 @pytest.mark.parametrize("old", ["old", None])
 def test_a_writer_that_raises_leaves_what_was_there_and_no_part_file(tmp_path, error, old):
@@ -72,30 +66,21 @@ def test_json_is_plain_and_strict_with_null_for_what_is_no_number(tmp_path):
         save_json(path, {"loss": {1, 2}})
 
 
-@pytest.mark.parametrize("load", [load_json, load_npz])
-def test_a_missing_file_raises_saying_what_is_there(tmp_path, load):
+def test_a_missing_file_raises_saying_what_is_there(tmp_path):
     for path, kind in ((tmp_path / "absent", "nothing"), (tmp_path, "a folder")):
         with pytest.raises(FileNotFoundError, match=re.escape(f"{path}: expected a file, found {kind} there")):
-            load(path)
+            load_npz(path)
 
 
-def test_an_npz_cut_off_anywhere_or_with_a_bit_flipped_never_gives_other_values(tmp_path):
-    """It raises, or what is read is right; an archive's directory, which has no checksum, may lose a name."""
-    received = load_npz(save_npz(tmp_path / "all.npz", ARRAYS, compressed=True))
-    assert list(received) == list(ARRAYS)
-    assert_same_values(received)
-    path = save_npz(tmp_path / "arrays.npz", {"weights": ARRAYS["weights"]})
-    whole, refused = path.read_bytes(), 0
-    for i in range(len(whole)):
-        path.write_bytes(whole[:i])
+def test_an_npz_cut_off_anywhere_is_refused(tmp_path):
+    path = save_npz(tmp_path / "arrays.npz", ARRAYS, compressed=True)
+    for name, array in load_npz(path).items():
+        np.testing.assert_array_equal(array, ARRAYS[name], strict=True)
+    whole = path.read_bytes()
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
         with pytest.raises(ValueError, match=r"arrays\.npz: expected an \.npz archive of plain arrays"):
             load_npz(path)
-        path.write_bytes(whole[:i] + bytes([whole[i] ^ 1 << i % 8]) + whole[i + 1:])
-        try:
-            assert_same_values(load_npz(path))
-        except ValueError:
-            refused += 1
-    assert refused > len(whole) / 2
 
 
 def test_nothing_is_unpickled(tmp_path):

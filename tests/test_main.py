@@ -170,7 +170,7 @@ def test_a_signal_keeps_what_ran_and_resume_goes_on_from_there(number, notebook,
     assert finished < completed and len(completed) == 4
 
 
-def test_resume_takes_the_newest_unfinished_execution_of_the_profile(tmp_path):
+def test_resume_takes_the_newest_unfinished_execution_of_the_profile():
     for name, profile, status in (("1", "full", "interrupted"), ("2", "full", "running"), ("3", "full", "completed"),
                                   ("4", "quick", "failed")):
         save_json(runs_root() / name / "execution.json", {"profile": profile, "section": None, "status": status})

@@ -51,7 +51,3 @@ def test_all_options_and_variables_are_explained():
     names = set(re.findall(r"--[a-z-]+", done.stdout)) - {"--help"}
     names |= {name for path in (ROOT / "smai_nn").rglob("*.py") for name in re.findall(r"\bSMAI_[A-Z]+\b", path.read_text())}
     assert {name for name in names if name not in README} == set()
-
-
-def test_it_is_short_enough_to_be_read():
-    assert len(README.splitlines()) <= 160

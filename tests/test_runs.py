@@ -30,14 +30,6 @@ def test_a_name_is_made_safe_and_short_and_refuses_nothing(name, folder):
     assert path.name[20:].lstrip("-") == folder and path.is_dir()
 
 
-def test_the_longest_path_below_the_project_has_fewer_than_120_characters():
-    stamp, longest = "20250101-000000-aaaa", "x" * runs.NAME_LENGTH
-    made = [f"runs/{stamp}-quick-1.3.2/{stamp}-{longest}/{file}" for file in
-            ("reconstruction-smai.student.png", ".reconstruction-abcdefgh.part", "run-12345678.wandb")]
-    committed = [path.relative_to(ROOT).as_posix() for path in (ROOT / "runs" / "submission").rglob("*")]
-    assert max(map(len, made + committed)) < 120
-
-
 @pytest.mark.parametrize("place", ["file", "file/runs"])
 def test_a_place_that_cannot_be_written_is_named_with_the_remedy(place, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
