@@ -1,7 +1,6 @@
 """The headless runner, on tiny notebooks: what it starts, keeps, prints and returns."""
 
 import contextlib
-import os
 import re
 import signal
 import subprocess

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tiny import TinySetting, run_tiny
 
-from smai_nn import Adam, History, Linear, Model, Tanh, runs, wandb_log
+from smai_nn import Adam, History, Linear, Model, Tanh, wandb_log
 from smai_nn.runs import (
     MOST_ITERATIONS, RunFolder, _least_and_greatest, restore_setting, run_sweep, runs_root, username)
 
@@ -138,13 +138,6 @@ def test_online_without_a_network_the_process_goes_offline_for_good_and_keeps_th
     assert tried == ["online", "offline", "offline"]
     for folder in folders:
         assert folder.metrics()["wandb"] == "offline" and len(list(folder.path.glob("run-*.wandb"))) == 1
-
-
-@pytest.mark.parametrize("mode", ["disabled", " OFF "])
-def test_wandb_can_be_switched_off(mode, monkeypatch):
-    monkeypatch.setenv("WANDB_MODE", mode)
-    folder = RunFolder(run_tiny(TinySetting(3)))
-    assert folder.metrics()["wandb"] == "disabled" and not list(folder.path.glob("*.wandb"))
 
 
 @pytest.mark.parametrize("wandb", [None, Mock(init=Mock(side_effect=OSError("disk full")))], ids=["missing", "broken"])

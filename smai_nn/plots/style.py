@@ -53,12 +53,10 @@ def new_figure(rows=1, columns=1, width=4.6, height=3.7, margins=None):
 def describe(axes, title, x_label, y_label, *, legend=None, handles=None, columns=1):
     """Give a panel its title, its axis labels and, if it needs one, its legend.
 
-    `legend` is a matplotlib location, or "below" for a legend under the panel, where it hides nothing; `handles`
-    replaces the labelled artists. Panels that share a legend get it by `share_legend`.
+    `legend` is a matplotlib location, or "below" for a legend under the panel; `handles` replaces the labelled artists.
     """
     axes.set_title(title, y=1)  # without y, it is looked for anew in every drawing
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
+    axes.set(xlabel=x_label, ylabel=y_label)
     handles = handles or axes.get_legend_handles_labels()[0]
     if legend == "below":  # a fixed distance, whatever the panel's size: past the tick labels and the x-label
         below = offset_copy(axes.transAxes, axes.figure, y=-36, units="points")
