@@ -44,7 +44,7 @@ def begin_execution():
         try:
             asked = folder.settings()
             _folders[asked["experiment"], to_json(asked["setting"])] = folder
-        except Exception as error:  # a damaged folder fails in many ways
+        except Exception as error:
             print(f"{folder.path.name}: settings.json is damaged, not taken ({error})")
 
 
@@ -131,33 +131,31 @@ def _read_rows(study, settings, path):
 def _take(experiment, text, read, *settings):
     """Return the result of a run that is there and fits, or None. In a replay, raises ValueError instead."""
     folder, mode = _folders.get((experiment.name, text)), run_mode()
+    if folder is None:
+        if mode != "replay":
+            return None
+        # The nearest one has the most entries of its setting in common.
+        others = {other: folder.path.name for (name, other), folder in _folders.items() if name == experiment.name}
+        nearest = max(others, key=lambda other: len({*other.split(", ")} & {*text.split(", ")}), default=None)
+        raise ValueError(f"{experiment.name}: expected a run folder in {submission()} for {text[:300]}, found none; the "
+                         f"nearest is {others.get(nearest)}; train it")
     try:
-        _check_fit(experiment, text, folder, settings)
+        asked = folder.settings()
+        if asked["version"] != experiment.version:
+            raise ValueError(f"expected version {experiment.version} of {experiment.name}, got {asked['version']}")
+        if folder.status not in FINISHED:
+            raise ValueError(f"its status is {folder.status}")
+        if mode == "resume" and experiment.find_data:
+            now = experiment.find_data(*settings).record()
+            if now["sha256"] != asked["data"]["sha256"]:
+                raise ValueError(f"its data were {asked['data']}, now they are {now}")
         result = read(folder.path)
         if mode == "resume" and not any(folder.path.glob("*.png")):
             _draw(folder.path, result)  # the run was interrupted before they were drawn
         return result
-    except Exception as error:
-        problem = f"{folder.path.name}: not taken, {type(error).__name__}: {error}" if folder else str(error)
+    except Exception as error:  # a damaged folder fails in many ways
+        problem = f"{folder.path.name}: not taken, {type(error).__name__}: {error}"
         if mode == "replay":
-            raise ValueError(f"{problem}. A replay needs every run whole in {submission()}; else, train them")
-        if folder:
-            print(f"{problem}; run anew")
+            raise ValueError(f"{problem}. A replay needs every run whole in {submission()}; train it") from error
+        print(f"{problem}; run anew")
         return None
-
-
-def _check_fit(experiment, text, folder, settings):
-    """Raise ValueError, saying why, if a folder (or None) holds no run that can be taken."""
-    if folder is None:  # the nearest one has the most entries of its setting in common
-        others = {other: folder.path.name for (name, other), folder in _folders.items() if name == experiment.name}
-        nearest = max(others, key=lambda other: len({*other.split(", ")} & {*text.split(", ")}), default=None)
-        raise ValueError(f"{experiment.name}: no run folder for {text[:300]}; the nearest is {others.get(nearest)}")
-    asked = folder.settings()
-    if asked["version"] != experiment.version:
-        raise ValueError(f"expected version {experiment.version} of {experiment.name}, got {asked['version']}")
-    if folder.status not in FINISHED:
-        raise ValueError(f"its status is {folder.status}")
-    if run_mode() == "resume" and experiment.find_data is not None:
-        now = experiment.find_data(*settings).record()
-        if now["sha256"] != asked["data"]["sha256"]:
-            raise ValueError(f"its data were {asked['data']}, now they are {now}")
