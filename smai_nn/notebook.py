@@ -31,25 +31,6 @@ SCOREBOARD = "scoreboard"  # the display that the first page holds a place for
 RELATIONS = {"<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operator.ge, ">": operator.gt}
 _clock = {"section": None, "since": time.perf_counter()}
 
-HEADLINES = (  # of the scoreboard: what, how to find it among the facts, the section
-    ("XOR runs at 100%; first start, from width 4",
-     "{xor.successes:,} of {xor.runs:,}; {xor.first_start_share:.1%}", "1.3.1"),
-    ("gradient check, largest relative error", "{gradient_check.max_relative_error:.0e}", "1.3.2"),
-    ("border, best of the study's runs", "{border.best_accuracy:.2%} of {border.runs} runs", "1.4"),
-    ("fewest parameters for 91%", "{challenge.parameters}, {challenge.parameters_correct:,} pixels", "1.5"),
-    ("searches that find 17", "{challenge.parameters_search_successes} of {challenge.parameters_searches}", "1.5"),
-    ("fewest samples for good, random order; chosen by the network",
-     "{challenge.samples_median:,.0f}; {challenge.samples_chosen_median:,.0f}", "1.5"),
-    ("smiley: raw, Fourier 25",
-     "{reconstruction.smiley.raw.psnr:.1f}, {reconstruction.smiley.fourier25.psnr:.1f} dB", "2.4"),
-    ("cat: raw, Fourier 25",
-     "{reconstruction.cat.raw.psnr:.1f}, {reconstruction.cat.fourier25.psnr:.1f} dB", "2.4"),
-    ("MNIST, bottleneck 32: test MSE (PCA)", "{mnist.bottleneck32.test_mse:.5f} ({mnist.pca32.test_mse:.5f})", "3.1"),
-    ("faces, mean AUC (best PCA)", "{lfw.auc_mean:.3f} ({lfw.pca_auc:.3f})", "3.2"),
-    ("digits in place of faces, mean AUC (best PCA)",
-     "{digits_for_lfw.auc_mean:.3f} ({digits_for_lfw.pca_auc:.3f})", "3.2"),
-    ("claims that hold", "{claims.hold} of {claims.made}", "all"))
-
 
 def start():
     """Show username, profile, data sources, machine and versions; return the Profile. The set-up cell calls it."""
@@ -136,16 +117,18 @@ def hold_scoreboard():
     display(Markdown("*The scoreboard appears here when the last cell has run.*"), display_id=SCOREBOARD)
 
 
-def show_scoreboard():
-    """Show the scoreboard of what was run, and how long each section took, in its place on the first page."""
+def show_scoreboard(table):
+    """Show a Markdown table like `say`, and the time of each section, in the place that is held on the first page.
+
+    Rows of what was not run are left out.
+    """
     section(None)
     facts = load_json(submission() / "results.json") if run_mode() == "replay" else FACTS
     seconds = {name.removeprefix(SECONDS): value for name, value in facts.items() if name.startswith(SECONDS)}
-    rows = [{"result": what, "measured": fill(form), "section": number} for what, form, number in HEADLINES]
-    rows = [row for row in rows if "(not run)" not in row["measured"]]
+    lines = [line for line in fill(textwrap.dedent(table).strip()).split("\n") if "(not run)" not in line]
+    title = f"**Scoreboard: profile {FACTS['notebook.profile']}, {sum(seconds.values()) / 60:.1f} minutes**"
     times = "; ".join(f"{number}: {value:.0f} s" for number, value in seconds.items())
-    title = f"Scoreboard: profile {FACTS['notebook.profile']}, {sum(seconds.values()) / 60:.1f} minutes"
-    display(Markdown(f"{_table(rows, title)}\n\n{times}"), display_id=SCOREBOARD, update=True)
+    display(Markdown("\n".join([title, "", *lines, "", times])), display_id=SCOREBOARD, update=True)
 
 
 def show_source(*objects):

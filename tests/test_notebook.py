@@ -30,7 +30,8 @@ def text_of(cells):
 
 def said_lines(tree):
     """Return the numbers of the lines within plain strings that `say` shows: they are prose, not code."""
-    strings = [a for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "say" for a in n.args]
+    strings = [a for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") in ("say", "show_scoreboard")
+               for a in n.args]
     return {line for s in strings for line in range(s.lineno + 1, s.end_lineno + 1)}
 
 
