@@ -19,7 +19,6 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from tqdm import tqdm
 
 from smai_nn.datasets.sources import ROOT
 from smai_nn.execution import run_mode, submission
@@ -74,12 +73,10 @@ def execute(notebook, destination, environment):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.update(outputs=[], execution_count=None)
-    bar = tqdm(total=len(sections), file=sys.stdout, ncols=100,
-               bar_format="cell {n_fmt} of {total_fmt} [{elapsed}] {desc}")
 
     def show_progress(cell, cell_index):
-        bar.update(cell_index + 1 - bar.n)
-        bar.set_description_str(" ".join(sections[cell_index]))
+        title = " ".join(sections[cell_index])
+        print(f"\rcell {cell_index + 1} of {len(sections)}: {title}".ljust(100), end="", flush=True)
 
     client = NotebookClient(notebook, timeout=None, kernel_name="python3", coalesce_streams=True, record_timing=False,
                             resources={"metadata": {"path": str(ROOT)}}, on_cell_start=show_progress,
@@ -100,7 +97,6 @@ def execute(notebook, destination, environment):
         error = running.exception()
         return error and (str(error) or repr(error))
     finally:
-        bar.close()
         save_text(destination, nbformat.writes(notebook) + "\n")
 
 

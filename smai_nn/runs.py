@@ -194,7 +194,7 @@ class RunFolder:
 
 
 def _least_and_greatest(losses):
-    """Of a long series keep what its plot shows: each of 500 stretches gets its least and greatest value by turns."""
+    """Keep of a long series what its plot shows: each of 500 stretches gets its least and greatest value by turns."""
     if len(losses) <= MOST_ITERATIONS:
         return losses
     return np.concatenate([np.resize([stretch.min(), stretch.max()], len(stretch))
