@@ -1,6 +1,6 @@
 """Run folders: where a run keeps what it was, did and came to; and many runs over the cores.
 
-    runs/20251014-235900-1f3a-name/
+    runs/20251014-235900-1f3a9c2b-name/
         settings.json    what was asked for: experiment, version, setting with its seed, data source, package versions
         history.npz      loss of every iteration (of more than 4,000 only their range); what is kept of every epoch
         parameters.npz   the model's final parameters
@@ -109,7 +109,7 @@ class RunFolder:
     def create(cls, name=""):
         """Make a folder <timestamp>-<random>[-name, made safe and short] in runs_root(); ValueError if it cannot be."""
         name = re.sub(r"[^A-Za-z0-9.=+]+", "-", name).strip("-.")[:NAME_LENGTH].rstrip("-.")
-        stamp = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+        stamp = f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
         path = runs_root() / "-".join(filter(None, (stamp, name)))
         try:
             path.mkdir(parents=True)

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
     ("2-" + "-".join(["128"] * 24), "2-128-128-128-128-128-12"), (23 * "a" + ". b", 23 * "a")])
 def test_a_name_is_made_safe_and_short_and_refuses_nothing(name, folder):
     path = RunFolder.create(name).path
-    assert path.name[20:].lstrip("-") == folder and path.is_dir()
+    assert path.name[24:].lstrip("-") == folder and path.is_dir()
 
 
 @pytest.mark.parametrize("place", ["file", "file/runs"])
