@@ -2,9 +2,8 @@
 
 import contextlib
 import json
-import os
-import tempfile
 import time
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +16,17 @@ def write_atomically(path, write):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, part = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
+    part = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}.part")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with part.open("wb") as file:
             write(file)
-        with contextlib.suppress(OSError):  # some file systems know no modes
-            os.chmod(part, 0o644)  # mkstemp makes it private; results are for everyone
         for pause in (0.01, 0.05, 0.2, 0.75):  # seconds: Windows refuses while another program reads the old file
             with contextlib.suppress(PermissionError):
-                return Path(part).replace(path)
+                return part.replace(path)
             time.sleep(pause)
-        return Path(part).replace(path)
+        return part.replace(path)
     except BaseException:
-        Path(part).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
 
 
