@@ -137,8 +137,8 @@ def _take(experiment, text, read, *settings):
         # The nearest one has the most entries of its setting in common.
         others = {other: folder.path.name for (name, other), folder in _folders.items() if name == experiment.name}
         nearest = max(others, key=lambda other: len({*other.split(", ")} & {*text.split(", ")}), default=None)
-        raise ValueError(f"{experiment.name}: expected a run folder in {submission()} for {text[:300]}, found none; the "
-                         f"nearest is {others.get(nearest)}; train it")
+        raise ValueError(f"{experiment.name}: expected a run folder in {submission()} for {text[:300]}, found none; "
+                         f"the nearest is {others.get(nearest)}; train it")
     try:
         asked = folder.settings()
         if asked["version"] != experiment.version:
