@@ -20,6 +20,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+if not __package__:  # started as a file: the package is in the folder above
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 from smai_nn.datasets.sources import ROOT
 from smai_nn.execution import run_mode, submission
 from smai_nn.files import load_json, save_json, save_text
@@ -47,12 +49,12 @@ def sections_of(notebook):
 
 
 def select(notebook, section):
-    """Return the notebook with the cells tagged "setup", and those of `section` and what is below it, alone."""
+    """Return the notebook with the cells before the first section, and those of `section` and what is below it, alone."""
     sections = sections_of(notebook)
     if section not in dict(sections):
         raise ValueError(f"section {section}: expected one of {', '.join(filter(None, dict(sections)))}")
     notebook.cells = [cell for cell, (number, _) in zip(notebook.cells, sections)
-                      if "setup" in cell.metadata.get("tags", []) or f"{number}.".startswith(f"{section}.")]
+                      if not number or f"{number}.".startswith(f"{section}.")]
     return notebook
 
 

@@ -152,12 +152,14 @@ def test_training_goes_on_with_one_warning_when_wandb_fails(monkeypatch, wandb):
 
 
 @pytest.mark.parametrize("number", [0, 7, 500])
-def test_a_record_has_few_rows_the_last_one_among_them(number, monkeypatch, tmp_path):
+def test_a_record_has_few_rows_the_last_one_among_them_and_all_values_in_its_summary(number, monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setattr(wandb_log, "_record", lambda folder, config, rows, summary, mode: taken.extend(rows))
-    taken, rows = [], list(range(number))
-    assert wandb_log.log_run(tmp_path, {}, rows, {}) == "offline"
-    assert len(taken) == min(number, wandb_log.MOST_ROWS) and taken[-1:] == rows[-1:]
+    monkeypatch.setattr(wandb_log, "_record", lambda folder, config, rows, summary, mode: taken.extend([rows, summary]))
+    taken, rows = [], [{"loss": 1 / (n + 1), "accuracy": np.nan} for n in range(number)]
+    assert wandb_log.log_run(tmp_path, {}, rows, {"epochs": number}) == "offline"
+    assert len(taken[0]) == min(number, wandb_log.MOST_ROWS) and taken[0][-1:] == rows[-1:]
+    losses = [float(f"{1 / (n + 1):.5g}") for n in range(number)]
+    assert taken[1] == {"epochs": number} | ({"every_loss": losses, "every_accuracy": [None] * number} if rows else {})
 
 
 def test_a_long_series_keeps_its_range_and_its_length():
