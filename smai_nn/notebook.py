@@ -12,6 +12,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import numpy as np
 from IPython.display import Image, Markdown, display
 from threadpoolctl import threadpool_limits
 
@@ -26,7 +27,7 @@ from smai_nn.runs import DEFAULT_USERNAME, RunFolder, runs_root, username, versi
 from smai_nn.wandb_log import mode_asked_for
 
 FACTS = {}  # all facts recorded so far, by name
-SECONDS = "seconds."  # how the facts begin that say how long each section took
+SECONDS = "notebook.seconds_by_section."  # how the facts begin that say how long each section took
 SCOREBOARD = "scoreboard"  # the display that the first page holds a place for
 RELATIONS = {"<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operator.ge, ">": operator.gt}
 _clock = {"section": None, "since": time.perf_counter()}
@@ -41,6 +42,7 @@ def start():
     record({"notebook.profile": profile.name, "notebook.mode": run_mode(), "claims.made": 0, "claims.hold": 0})
     # One BLAS thread here too: these networks are small, and the bits then equal those of a sweep.
     threadpool_limits(limits=1)
+    np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")  # NumPy's own, whatever a start-up file says
     if run_mode() == "replay":
         banner(f"Loaded, not trained: results and times are those recorded in {_relative(submission())}/.")
     if username() == DEFAULT_USERNAME:
@@ -125,8 +127,9 @@ def show_scoreboard(table):
     section(None)
     facts = load_json(submission() / "results.json") if run_mode() == "replay" else FACTS
     seconds = {name.removeprefix(SECONDS): value for name, value in facts.items() if name.startswith(SECONDS)}
+    record({"notebook.seconds": sum(seconds.values())})
     lines = [line for line in fill(textwrap.dedent(table).strip()).split("\n") if "(not run)" not in line]
-    title = f"**Scoreboard: profile {FACTS['notebook.profile']}, {sum(seconds.values()) / 60:.1f} minutes**"
+    title = f"**Scoreboard: profile {FACTS['notebook.profile']}, {FACTS['notebook.seconds'] / 60:.1f} minutes**"
     times = "; ".join(f"{number}: {value:.0f} s" for number, value in seconds.items())
     display(Markdown("\n".join([title, "", *lines, "", times])), display_id=SCOREBOARD, update=True)
 

@@ -178,6 +178,12 @@ def test_resume_takes_the_newest_unfinished_execution_of_the_profile():
     assert find_execution(str(runs_root() / "3"), "quick", None) == (runs_root() / "3", "full", None)
 
 
+def test_the_file_itself_can_be_started_from_anywhere(tmp_path):
+    done = subprocess.run([sys.executable, str(ROOT / "smai_nn" / "__main__.py"), "--help"], cwd=tmp_path, text=True,
+                          capture_output=True)
+    assert done.returncode == 0 and "--resume" in done.stdout
+
+
 FIRST_CELL = next(cell.source for cell in nbformat.read(ROOT / "assignment3.ipynb", as_version=4).cells
                   if cell.cell_type == "code")
 
