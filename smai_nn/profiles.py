@@ -38,10 +38,10 @@ class BorderProfile:
 class SampleProfile:
     """Section 1.5, goal 2."""
 
-    sgd_rates: tuple = (0.01, 0.03, 0.1, 0.3)
-    adam_rates: tuple = (0.0003, 0.001, 0.003, 0.01)
-    batch_sizes: tuple = (1, 4, 16, 64)
-    accumulations: tuple = (1, 4)
+    sgd_rates: tuple = (0.01, 0.03, 0.1)
+    adam_rates: tuple = (0.0003, 0.001, 0.003)
+    batch_sizes: tuple = (1, 4, 16)
+    accumulations: tuple = (1, 4, 16)
     slopes: tuple = (30.0, 60.0, 120.0, 240.0)  # of recursive least squares
     noise_ratios: tuple = (3.0, 10.0, 30.0, 100.0)  # likewise
     gradient_tuning_seeds: tuple = (100, 101, 102)  # of the runs that choose the settings of SGD and Adam
@@ -50,15 +50,6 @@ class SampleProfile:
     gradient_seeds: tuple = tuple(range(5))  # of the runs that are reported
     seeds: tuple = tuple(range(20))
     gradient_samples: int = 100_000  # after which such a run of SGD or Adam ends
-
-
-@dataclasses.dataclass(frozen=True)
-class WholeMapProfile:
-    """Section 1.5, the whole map."""
-
-    shapes: tuple = ((16, 16, 16),)  # widths of the hidden layers
-    seeds: tuple = (0, 1, 2)
-    max_epochs: int = 20_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +105,6 @@ class Profile:
     border: BorderProfile = BorderProfile()
     searches: tuple = tuple(SearchSetting(seed=seed) for seed in range(5))  # of section 1.5, goal 1
     samples: SampleProfile = SampleProfile()
-    whole_map: WholeMapProfile = WholeMapProfile()
     pictures: PicturesProfile = PicturesProfile()
     digits: DigitProfile = DigitProfile()
     faces: FacesProfile = FacesProfile()
@@ -126,12 +116,11 @@ QUICK = Profile(
     BorderProfile(seeds=(0, 1), max_epochs=30, longer_epochs=40, grid_depths=(1, 2), grid_widths=(8, 32),
                   depths=(1, 3), widths=(8, 32), learning_rates=(0.003, 0.01), batch_sizes=(16, 64),
                   accumulations=(1, 4)),
-    (SearchSetting(max_parameters=21, starts=8, least_starts=2, closer_starts=100, sharpened=10, far=0.035,
-                   sharpen_iterations=25, vary_iterations=40, generations=4, rounds=1),),
-    SampleProfile(sgd_rates=(0.1,), adam_rates=(0.003,), batch_sizes=(4, 16), slopes=(60.0, 120.0),
-                  noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,), tuning_seeds=(100, 101), tuning_samples=2500,
-                  gradient_seeds=(0, 1), seeds=(0, 1, 2), gradient_samples=10_000),
-    WholeMapProfile(shapes=((16, 16, 16),), seeds=(0,), max_epochs=600),
+    (SearchSetting(max_parameters=21, max_depth=2, beyond=0),),
+    SampleProfile(sgd_rates=(0.1,), adam_rates=(0.003,), batch_sizes=(4, 16), accumulations=(1, 4),
+                  slopes=(60.0, 120.0), noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,),
+                  tuning_seeds=(100, 101), tuning_samples=2500, gradient_seeds=(0, 1), seeds=(0, 1, 2),
+                  gradient_samples=10_000),
     PicturesProfile(size=40, study_size=32, scaling_epochs=4, scaling_seeds=(0,), mapping_seeds=(0,), screening_epochs=4,
                     screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"),
                               ("momentum", 0.03, 128, "cosine")),

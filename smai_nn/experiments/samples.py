@@ -1,8 +1,7 @@
 """Section 1.5, goal 2: the fewest training samples until 91% of all pixels are right for good.
 
 SGD and Adam train all of a usual network, 2-64-64-1. Recursive least squares trains the output layer of 2-1024-1, whose
-steep first layer stays as drawn: with the pixels in random order, and with pixels that it chooses itself. In: a
-SampleSetting. Out: a run folder with the accuracy after every update and a checkpoint; the SampleResult read from it.
+steep first layer stays as drawn: with the pixels in random order, and with pixels that it chooses itself.
 """
 
 import dataclasses
@@ -12,22 +11,19 @@ import time
 import numpy as np
 
 from smai_nn.activations import Identity, ReLU, Sigmoid, Tanh
-from smai_nn.checks import require_choice, require_integer, require_number
+from smai_nn.checks import require_choice, require_number
 from smai_nn.datasets.border import BorderDataset
 from smai_nn.experiments.border import border_source, group, vary
-from smai_nn.metrics import accuracy
 from smai_nn.model import build_network
 from smai_nn.optim import OPTIMIZERS
 from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
-from smai_nn.trainer import Callback, History, TrainConfig, Trainer
+from smai_nn.trainer import History, TrainConfig, Trainer
 
 GRADIENT = ("sgd", "adam")
 RANDOM, CHOICE = "least squares, random order", "least squares, own choice"
 VARIED = ("learning_rate", "batch_size", "grad_accumulation_steps", "slope", "noise_ratio")  # to choose a setting
 TARGET = 0.91  # accuracy on all pixels
 SIDE = 32  # of recursive least squares: directions of the lines of its first layer, and places for each
-CLOSE = 1000  # samples up to which a gradient method, too, is looked at after every update
-EVERY = 500  # samples between two looks from then on
 BLOCK = 50  # samples that the history of least squares, which sees no pixel twice, counts as an epoch
 
 
@@ -41,25 +37,20 @@ class SampleSetting:
     grad_accumulation_steps: int = 1
     slope: float = 60.0  # of recursive least squares, as the next: length of the first layer's weight vectors
     noise_ratio: float = 10.0  # variance of the labels' noise over that of the output weights before any sample
-    samples: int = CLOSE  # after which the run ends
+    samples: int = 1000  # after which the run ends
     seed: int = 0  # of the initial values and of the order of the pixels, in separate streams
 
     def __post_init__(self):
         require_choice(self.method, "method", (*GRADIENT, RANDOM, CHOICE))
-        require_integer(self.samples, "samples", 1)
-        for name in VARIED:
+        for name in (*VARIED, "samples"):
             require_number(getattr(self, name), name, 0, math.inf, low_open=True)
-        if not self.uses_gradients and self.batch_size * self.grad_accumulation_steps != 1:
-            raise ValueError(f"batch_size, grad_accumulation_steps: expected 1 and 1 for {self.method}, which learns "
-                             f"from each sample by itself, got {self.batch_size} and {self.grad_accumulation_steps}")
 
     uses_gradients = property(lambda self: self.method in GRADIENT, doc="Whether it is SGD or Adam.")
     learner = property(lambda self: self.method if self.uses_gradients else "least squares",
-                       doc="What is tuned together: the method; the two orders of least squares are one.")
-    samples_per_update = property(lambda self: self.batch_size * self.grad_accumulation_steps,
-                                  doc="Samples whose gradients one update uses.")
+                       doc="What is tuned together: the method, and both orders of least squares.")
+    samples_per_update = property(lambda self: self.batch_size * self.grad_accumulation_steps, doc="Those it uses.")
     label = property(lambda self: f"{self.method} 2-{'64-64' if self.uses_gradients else SIDE ** 2}-1",
-                     doc="Method and network, such as 'adam 2-64-64-1'.")
+                     doc="Method and network.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,15 +63,11 @@ class SampleResult:
     settled: float  # samples from which on every look saw the target reached, "for good"; infinity: never
     samples: np.ndarray  # seen when the accuracy was looked at
     accuracies: np.ndarray  # on all pixels
-    pixels: np.ndarray  # numbers of the pixels in the order in which recursive least squares saw them; else empty
     truth: np.ndarray  # (height, width), 0 or 1
     predicted: np.ndarray  # likewise, by the checkpoint as it is on the disk
     history: History
 
     correct = property(lambda self: int(np.sum(self.predicted == self.truth)), doc="Pixels the checkpoint has right.")
-    asked = property(lambda self: self.pixels[:min(self.settled, len(self.pixels))],
-                     doc="Numbers of the pixels seen until the target was reached for good.")
-    close_accuracy = property(lambda self: self.accuracies[self.samples <= CLOSE][-1], doc="That after CLOSE samples.")
 
 
 class LeastSquaresFilter:
@@ -131,107 +118,81 @@ class LeastSquaresFilter:
         return features.T @ np.linalg.solve(features @ features.T + self.noise_ratio * np.eye(count), residuals)
 
 
-def place_lines(layer, slope, rng):
-    """Give the units of a Linear(2, width) weights of length `slope`, their lines evenly over the unit square.
-
-    There are SIDE directions and as many places for each (width: SIDE^2), all shifted a little by chance: the more
-    features differ between two pixels, the farther apart they are, everywhere and in every direction.
-    """
-    direction, place = np.divmod(np.arange(layer.out_width), SIDE)
-    angle = np.pi * (direction + rng.random(layer.out_width)) / SIDE
-    weights = slope * np.stack([np.cos(angle), np.sin(angle)])              # (2, width)
-    low, high = np.minimum(weights, 0).sum(axis=0), np.maximum(weights, 0).sum(axis=0)  # of w . x in the square
-    layer.weights, layer.biases = weights, -(low + (high - low) * (place + rng.random(layer.out_width)) / SIDE)
-
-
 def sample_model(setting, rng):
-    """Return the untrained float32 Model of a SampleSetting; that of least squares answers 1/2 everywhere."""
+    """Return the untrained float32 Model of a SampleSetting.
+
+    That of least squares answers 1/2 everywhere. Its first layer's weights have the length `slope`, its lines SIDE
+    directions and as many places for each, shifted by chance: the more features differ between two pixels, the farther
+    apart they are, everywhere and in every direction.
+    """
     if setting.uses_gradients:
         return build_network((2, 64, 64, 1), ReLU, Sigmoid, loss="bce", rng=rng,
                              optimizer=OPTIMIZERS[setting.method](setting.learning_rate))
-    model = build_network((2, SIDE ** 2, 1), Tanh, Identity, loss="mse", optimizer=None, rng=rng)
-    place_lines(model.layers[0], setting.slope, rng)
-    model.layers[1].weights, model.layers[1].biases = np.zeros((SIDE ** 2, 1)), np.array([0.5])
+    units = SIDE ** 2
+    model = build_network((2, units, 1), Tanh, Identity, loss="mse", optimizer=None, rng=rng)
+    hidden, output = model.layers
+    direction, place = np.divmod(np.arange(units), SIDE)
+    angle = np.pi * (direction + rng.random(units)) / SIDE
+    weights = setting.slope * np.stack([np.cos(angle), np.sin(angle)])      # (2, units)
+    low, high = np.minimum(weights, 0).sum(axis=0), np.maximum(weights, 0).sum(axis=0)  # of w . x in the unit square
+    hidden.weights, hidden.biases = weights, -(low + (high - low) * (place + rng.random(units)) / SIDE)
+    output.weights, output.biases = np.zeros((units, 1)), np.array([0.5])
     return model
 
 
-class SampleCurve(Callback):
-    """Looks at the accuracy on all pixels: after every update up to `close` samples, then every EVERY samples."""
-
-    def __init__(self, dataset, close):
-        self.dataset, self.close, self.samples, self.accuracies = dataset, close, [], []
-        self.parameters = None  # those of the last look at which the target was reached from below
-
-    def on_batch_end(self, trainer):
-        """Look, if it is time."""
-        samples, last, before = trainer.history.samples, (self.samples or [0])[-1], (self.accuracies or [0])[-1]
-        if samples > self.close and samples < last + EVERY:
-            return
-        self.samples.append(samples)
-        self.accuracies.append(accuracy(trainer.model.predict(self.dataset.inputs), self.dataset.targets))
-        if self.accuracies[-1] >= TARGET > before:
-            self.parameters = trainer.model.parameters.copy()
-
-
 def settling(samples, accuracies):
-    """Return (first, settled): samples at the first look at TARGET, and from which on all looks are; infinity: never.
-
-    >>> settling([100, 200, 300, 400], [0.5, 0.92, 0.9, 0.93])
-    (200, 400)
-    """
+    """Return (first, settled): samples at the first look at TARGET, from which on all looks are; infinity: never."""
     first = min((seen for seen, value in zip(samples, accuracies) if value >= TARGET), default=math.inf)
     last_miss = max((seen for seen, value in zip(samples, accuracies) if value < TARGET), default=0)
     return first, min((seen for seen in samples if seen > last_miss), default=math.inf)
 
 
-def learn(setting, dataset, close=CLOSE, progress=False):
-    """Train one network; return (model as at its checkpoint, samples, accuracies, pixels seen, History).
+def learn(setting, dataset, progress=False):
+    """Train one network; return (model, samples and accuracies at all looks, History).
 
-    The checkpoint is of the moment the target was last reached from below, from which on it may be reached for good;
-    where it never was, of the end.
+    SGD and Adam are looked at after every epoch; the model is as in the end. Least squares is looked at after every
+    sample, and the model is as at the one from which on the target is reached for good (if it never is, the last).
     """
     initial_rng, order_rng = np.random.default_rng(setting.seed).spawn(2)
     model = sample_model(setting, initial_rng)
     if not setting.uses_gradients:
         return _learn_by_least_squares(model, setting, dataset, order_rng.permutation(len(dataset)))
-    curve, epochs = SampleCurve(dataset, close), math.ceil(setting.samples / len(dataset))
-    config = TrainConfig(setting.batch_size, setting.grad_accumulation_steps, epochs, patience=None, progress=progress)
-    history = Trainer(model, config, rng=order_rng, callbacks=[curve]).fit(dataset.inputs, dataset.targets)
-    if curve.parameters is not None:
-        model.parameters = curve.parameters
-    return model, curve.samples, curve.accuracies, [], history
+    config = TrainConfig(setting.batch_size, setting.grad_accumulation_steps, math.ceil(setting.samples / len(dataset)),
+                         patience=None, progress=progress)
+    history = Trainer(model, config, rng=order_rng).fit(dataset.inputs, dataset.targets)
+    return model, history.epoch_samples.tolist(), history.epoch_accuracy, history
 
 
 def _learn_by_least_squares(model, setting, dataset, order):
     start, labels, count = time.perf_counter(), dataset.targets[:, 0], min(setting.samples, len(dataset))
-    features = np.column_stack([model.layers[0].infer(dataset.inputs), np.ones(len(dataset), np.float32)])
+    hidden, output = model.layers
+    features = np.column_stack([hidden.infer(dataset.inputs), np.ones(len(dataset), np.float32)])  # 1: of the bias
     knowledge, losses, accuracies = LeastSquaresFilter(features, setting.noise_ratio, count), [], []
     for number in range(count):
         pixel = knowledge.least_sure() if setting.method == CHOICE and number else order[number]
         losses.append(knowledge.learn(pixel, labels[pixel]))
         accuracies.append(float(np.mean((knowledge.mean > 0.5) == (labels > 0.5))))
-    samples, blocks = list(range(1, count + 1)), count // BLOCK
+    samples = list(range(1, count + 1))
     weights = knowledge.weights(min(settling(samples, accuracies)[1], count))
-    model.layers[1].weights, model.layers[1].biases = weights[:-1, None], 0.5 + weights[-1:]
-    means = np.mean(np.reshape(losses[:blocks * BLOCK], (blocks, BLOCK)), axis=1).tolist()
-    seconds = time.perf_counter() - start
+    output.weights, output.biases = weights[:-1, None], 0.5 + weights[-1:]
+    blocks, seconds = count // BLOCK, time.perf_counter() - start
+    means = np.reshape(losses[:blocks * BLOCK], (blocks, BLOCK)).mean(axis=1).tolist()
     history = History(BLOCK, 1, losses, means, accuracies[BLOCK - 1::BLOCK], [seconds * BLOCK / count] * blocks, count,
-                      seconds, "all samples seen", f"{setting.seed}")
-    return model, samples, accuracies, knowledge.pixels, history
+                      seconds, "all samples seen", str(setting.seed))
+    return model, samples, accuracies, history
 
 
 def run_samples(setting, progress=False):
     """Train one network; keep curve, checkpoint, and the map of a new network that has loaded it; return the Path."""
     dataset = BorderDataset()
     with RunFolder.recording(f"{setting.method}-s{setting.seed}", SAMPLES.described(setting, dataset.source)) as folder:
-        model, samples, accuracies, pixels, history = learn(setting, dataset, progress=progress)
+        model, samples, accuracies, history = learn(setting, dataset, progress)
         model.save_to(folder.path / "checkpoint.npz")
         loaded = sample_model(setting, np.random.default_rng(0))
         loaded.load_from(folder.path / "checkpoint.npz")
         predicted = dataset.as_map(loaded.predict(dataset.inputs) > 0.5).astype(np.uint8)
-        folder.save_arrays("map", truth=dataset.mask, predicted=predicted)
-        folder.save_arrays("curve", samples=np.array(samples, np.uint32), pixels=np.array(pixels, np.uint32),
-                           accuracies=np.array(accuracies))
+        folder.save_arrays("curve", samples=np.array(samples, np.uint32), accuracies=np.array(accuracies),
+                           truth=dataset.mask, predicted=predicted)
         folder.finish(history, {"parameter_count": model.parameter_count})
     return folder.path
 
@@ -239,32 +200,32 @@ def run_samples(setting, progress=False):
 def read_samples(folder):
     """Return the SampleResult of a finished run's folder."""
     folder = RunFolder(folder)
-    metrics, curve, maps = folder.metrics(), folder.arrays("curve"), folder.arrays("map")
+    metrics, curve = folder.metrics(), folder.arrays("curve")
     return SampleResult(restore_setting(SampleSetting, folder.settings()["setting"]), metrics["parameter_count"],
-                        *settling(curve["samples"].tolist(), curve["accuracies"]), **curve, **maps,
+                        *settling(curve["samples"].tolist(), curve["accuracies"]), **curve,
                         history=History.restore(folder.arrays("history"), metrics))
 
 
-SAMPLES = Experiment("samples", 1, run_samples, read_samples, border_source)
+SAMPLES = Experiment("samples", 2, run_samples, read_samples, border_source)
 
 
 @dataclasses.dataclass(frozen=True)
 class TuningResult:
-    """What a run that helps to choose a setting came to."""
+    """What a run that helps to choose a setting came to; the less the better."""
 
     setting: SampleSetting
-    score: float  # samples until the target is reached for good, at most the run's, plus the mean share of wrong pixels
-    mean_accuracy: float  # over all looks
+    score: float  # SGD, Adam: mean share of wrong pixels at all looks; least squares: samples until 91% for good
 
 
 def tune(setting):
     """Train one network without a folder of its own; return a TuningResult."""
-    _, samples, accuracies, _, _ = learn(setting, BorderDataset(), close=0)
-    mean = float(np.mean(accuracies))
-    return TuningResult(setting, min(settling(samples, accuracies)[1], setting.samples) + 1 - mean, mean)
+    _, samples, accuracies, _ = learn(setting, BorderDataset())
+    if setting.uses_gradients:
+        return TuningResult(setting, 1 - float(np.mean(accuracies)))
+    return TuningResult(setting, min(settling(samples, accuracies)[1], setting.samples))
 
 
-TUNING = Study("samples-tuning", 1, tune, TuningResult, border_source)
+TUNING = Study("samples-tuning", 2, tune, TuningResult, border_source)
 
 
 def tuning_settings(profile):
@@ -285,23 +246,21 @@ def chosen_settings(tuned):
 
     The least mean score is best. What is worse by no more than the best one's runs differ counts as equal, and of these
     the one with the fewest updates is taken, then the largest batch, then the best. Both orders of least squares have
-    the settings that are best for the two together, so that nothing but the order differs.
+    the settings that are best for the two together.
     """
     chosen = {}
     for runs in group(tuned, "learner").values():
         scores = {own[0].setting: np.array([r.score for r in own]) for own in group(runs, *VARIED).values()}
         best = min(scores.values(), key=np.mean)
-        setting = min((s for s in scores if scores[s].mean() <= best.mean() + np.ptp(best)),
-                      key=lambda s: (-s.samples_per_update, -s.batch_size, scores[s].mean()))
+        equal = [setting for setting in scores if scores[setting].mean() <= best.mean() + np.ptp(best)]
+        setting = min(equal, key=lambda s: (-s.samples_per_update, -s.batch_size, scores[s].mean()))
         chosen |= {method: dataclasses.replace(setting, method=method) for method in group(runs, "method")}
     return chosen
 
 
 def final_settings(chosen, profile):
     """Return the settings of all runs that are reported, each method's with all of its seeds."""
-    settings = []
-    for method in GRADIENT:
-        settings += vary(dataclasses.replace(chosen[method], samples=profile.gradient_samples), profile.gradient_seeds)
-    for method in (RANDOM, CHOICE):
-        settings += vary(chosen[method], profile.seeds)
-    return settings
+    gradient = [dataclasses.replace(chosen[method], samples=profile.gradient_samples) for method in GRADIENT]
+    settings = [vary(setting, profile.gradient_seeds) for setting in gradient]
+    settings += [vary(chosen[method], profile.seeds) for method in (RANDOM, CHOICE)]
+    return sum(settings, [])

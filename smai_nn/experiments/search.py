@@ -1,26 +1,24 @@
 """Section 1.5, goal 1: the smallest network that has 91% of all pixels right.
 
-A network starts with lines through the border (`draw_starts`), is fitted to a quarter of the pixels, then to all with a
-sharper and sharper output, and varied at random: the methods of `Search` say how. Up to four hidden layers of tanh or
-ReLU take part. (A sigmoid is a tanh in other units, which the next layer makes up for; an identity adds nothing.)
+Up to four hidden layers of tanh or ReLU take part. (A sigmoid is a tanh in other units, which the next layer makes up
+for; an identity adds nothing.) The methods of `Search` say how it is done.
 """
 
-import collections
 import dataclasses
 import itertools
 import math
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
+from scipy.optimize import minimize
 
-from smai_nn.checks import require_choice, require_integer, require_number
+from smai_nn.activations import ACTIVATIONS, Sigmoid
+from smai_nn.checks import require_integer, require_number
 from smai_nn.datasets.border import BorderDataset
 from smai_nn.experiments.border import border_source
-from smai_nn.experiments.stack import Architecture, architectures_up_to
 from smai_nn.files import load_json, save_json
+from smai_nn.model import build_network
 from smai_nn.runs import Experiment, RunFolder, restore_setting
 from smai_nn.trainer import History
 
@@ -36,31 +34,52 @@ class SearchSetting:
     max_parameters: int = 40
     max_depth: int = 4  # hidden layers
     activations: tuple = ("tanh", "relu")  # of all hidden layers of a network
-    starts: int = 64  # of each parameter count in the first look, divided among its architectures
-    least_starts: int = 4  # of an architecture there
-    closer_starts: int = 400  # of an architecture in a round of the closer look
-    sharpened: int = 32  # networks of those, for each architecture
-    far: float = 0.05  # by which a count may miss the target, as a share of the pixels, to get a closer look
-    hopeless: float = 0.015  # by which it may miss it after sharpening, to be varied
-    explore_iterations: int = 60  # of L-BFGS, as the next two
-    sharpen_iterations: int = 40  # at each sharpness
-    vary_iterations: int = 60  # likewise, for children
-    parents: int = 8
+    beyond: int = 4  # parameters more than the winner's up to which architectures are looked at, for comparison
+    starts: int = 8  # of every architecture
+    sharpened: int = 2  # networks of those
+    near: float = 0.04  # by which it may then miss the target, as a share of the pixels, to get a closer look
+    closer_starts: int = 50  # of an architecture there
+    parents: int = 8  # networks that are sharpened there, and of which children are made
     children: int = 4  # of each parent
     change: float = 0.05  # standard deviation of a child's parameter, as a share of its parent's
-    generations: int = 8
-    rounds: int = 3
+    generations: int = 4
+    rounds: int = 3  # each with new starts
+    iterations: int = 50  # of L-BFGS, in every fit
     seed: int = 0
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(field.default, float):
-                require_number(value, field.name, 0, 1)
-            elif isinstance(field.default, int):
-                require_integer(value, field.name, {"seed": 0, "max_parameters": 5}.get(field.name, 1))
-        for activation in self.activations:
-            require_choice(activation, "activations", ("tanh", "relu", "sigmoid"))
+        require_number(self.target, "target", 0, 1)
+        require_integer(self.max_parameters, "max_parameters", 5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """Two inputs, hidden layers of one activation, a sigmoid output."""
+
+    hidden: tuple  # widths of the hidden layers
+    activation: str
+
+    widths = property(lambda self: (2, *self.hidden, 1), doc="All widths, input and output included.")
+    parameter_count = property(lambda self: sum((a + 1) * b for a, b in itertools.pairwise(self.widths)),
+                               doc="Number of weights and biases.")
+    label = property(lambda self: f"{'-'.join(map(str, self.widths))} {self.activation}", doc="Such as 2-4-1 tanh.")
+
+    def model(self, parameters=None):
+        """Return a float32 Model of this architecture, with these parameters (parameter_count,) if they are given."""
+        model = build_network(self.widths, ACTIVATIONS[self.activation], Sigmoid, loss="mse", optimizer=None,
+                              rng=np.random.default_rng(0))
+        if parameters is not None:
+            model.parameters = parameters
+        return model
+
+
+def architectures_up_to(max_parameters, max_depth, activations):
+    """Return all Architectures with at most so many parameters and hidden layers, from few parameters to many."""
+    shapes = [hidden for depth in range(1, max_depth + 1)  # a unit of any layer but the first costs three at the least
+              for hidden in itertools.product(range(1, max_parameters // 3 + 1), repeat=depth)]
+    found = [Architecture(hidden, activation) for hidden in shapes for activation in activations]
+    found = [architecture for architecture in found if architecture.parameter_count <= max_parameters]
+    return sorted(found, key=lambda architecture: (architecture.parameter_count, architecture.hidden))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,124 +87,119 @@ class Network:
     """A network of the search at one point of its way."""
 
     architecture: Architecture
-    what: str  # was done to get here
     parameters: np.ndarray  # (parameter_count,), float32
-    loss: float  # mean squared error where it was fitted: on a quarter of the pixels or on all
-    correct: int  # pixels of the whole map that are right
-    samples: int  # that passed through the network since its parent
-    parent: "Network | None"  # what it was before
-
-    ancestry = property(lambda self: [*(self.parent.ancestry if self.parent else []), self],
-                        doc="The list of networks from the start to this one.")
+    correct: int  # pixels of the map that are right
+    losses: tuple  # mean squared error on all pixels, of every evaluation on its way: each has seen every pixel once
+    stages: tuple  # dicts, the way from the start to here: stage, correct pixels, samples so far
 
 
 class Search:
-    """One search on a BorderDataset: what it has found so far, and its stages, from Networks to Networks."""
+    """One search on a BorderDataset: its stages, and the best that it has found so far."""
 
     def __init__(self, dataset, setting):
-        self.setting, self.rng, self.border = setting, np.random.default_rng(setting.seed), border_points(dataset)
-        self.x, self.targets = np.ascontiguousarray(dataset.inputs.T), dataset.targets[:, 0]   # (2, pixels), (pixels,)
-        rows = np.arange(len(dataset)).reshape(dataset.mask.shape)[::2, ::2].ravel()
-        self.quarter = np.ascontiguousarray(self.x[:, rows]), self.targets[rows]
+        self.dataset, self.setting, self.rng = dataset, setting, np.random.default_rng(setting.seed)
+        self.border = border_points(dataset)
         self.needed = math.ceil(setting.target * len(dataset) - 1e-9)
         self.best = {}  # Architecture -> the Network with the most pixels right
-        self.starts = collections.Counter()  # parameter count -> starts
+        self.starts = {}  # parameter count -> starts
 
-    def run(self, progress=False):
-        """Look at one parameter count after another, then closer at those that came near; stop at the target.
+    def run(self):
+        """Look at one architecture after another, from few parameters to many; closer at those that come near.
 
-        More effort for fewer candidates, as in successive halving (Jamieson and Talwalkar 2016).
+        More effort for fewer candidates, as in successive halving (Jamieson and Talwalkar 2016). Once the target is
+        reached, those with a few parameters more get the short look alone.
         """
-        setting, looked = self.setting, []
-        shapes = architectures_up_to(setting.max_parameters, setting.max_depth, setting.activations)
-        counts = [list(same) for _, same in itertools.groupby(shapes, key=lambda shape: shape.parameter_count)]
-        for architectures in tqdm(counts, "first look", file=sys.stdout, disable=not progress, ncols=100):
-            looked.append(architectures)
-            each = max(setting.least_starts, math.ceil(setting.starts / len(architectures)))
-            explored = sorted(self.explore(architectures, each), key=lambda network: network.loss)
-            self.sharpen(explored[:2], SHARPNESSES, setting.sharpen_iterations)
-            if self.shortfall(self.best.values()) <= 0:
-                break
-        for architectures in tqdm(looked, "closer look", file=sys.stdout, disable=not progress, ncols=100):
-            near = most_correct([self.best[a] for a in architectures], 2)
-            if 0 < self.shortfall(near) <= setting.far:
-                self.look_closer([network.architecture for network in near])
-            if self.shortfall([self.best[a] for a in architectures]) <= 0:
+        setting, limit = self.setting, math.inf
+        for architecture in architectures_up_to(setting.max_parameters, setting.max_depth, setting.activations):
+            if architecture.parameter_count > limit:
                 return
+            for network in self.explore(architecture, setting.starts, setting.sharpened):
+                self.sharpen(network, SHARPNESSES)
+            if limit == math.inf and 0 < self.shortfall(architecture) <= setting.near:
+                self.look_closer(architecture)
+            if limit == math.inf and self.shortfall(architecture) <= 0:
+                limit = architecture.parameter_count + setting.beyond
 
-    def look_closer(self, architectures):
-        """Explore, sharpen and vary, in as many rounds as it takes or the setting allows."""
+    def look_closer(self, architecture):
+        """Explore and sharpen more networks; if the best is near, make children of the best; begin anew if need be."""
         setting = self.setting
         for _ in range(setting.rounds):
-            explored = sorted(self.explore(architectures, setting.closer_starts), key=lambda network: network.loss)
-            sharpened = self.sharpen(explored[:setting.sharpened * len(architectures)], SHARPNESSES,
-                                     setting.sharpen_iterations)
-            found = most_correct(sharpened, setting.parents)
-            if self.shortfall(found) > setting.hopeless:
+            explored = self.explore(architecture, setting.closer_starts, setting.parents)
+            parents = [self.sharpen(network, SHARPNESSES) for network in explored]
+            if self.shortfall(architecture) > setting.near / 2:
                 return
             for _ in range(setting.generations):
-                if self.shortfall(found) <= 0:
+                if self.shortfall(architecture) <= 0:
                     return
-                parents = [parent for parent in found for _ in range(setting.children)]
-                children = self.sharpen(parents, SOFTER, setting.vary_iterations, "varied", setting.change)
-                found = most_correct(found + children, setting.parents)
+                children = [self.sharpen(parent, SOFTER, setting.change)
+                            for parent in parents for _ in range(setting.children)]
+                parents = sorted([*parents, *children], key=lambda network: -network.correct)[:setting.parents]
 
-    def explore(self, architectures, number):
-        """Draw so many networks of each architecture; fit them to every other pixel of every other row."""
-        found = []
-        for architecture in architectures:
-            self.starts[architecture.parameter_count] += number
-            drawn = draw_starts(architecture, number, self.border, self.rng)
-            parents = self.add("start", architecture, [None] * number, drawn)
-            fitted = architecture.fit(drawn, *self.quarter, self.setting.explore_iterations)
-            found += self.add("fitted to a quarter", architecture, parents, *fitted)
-        return found
+    def explore(self, architecture, number, kept):
+        """Draw so many networks and fit them to all pixels; return those that are kept, of least loss."""
+        model, found, count = architecture.model(), [], architecture.parameter_count
+        for _ in range(number):
+            draw_start(model, self.border, self.rng)
+            start = self.note(architecture, model, "start")
+            found.append(self.note(architecture, model, "fitted", start, self.fit(model)))
+        self.starts[count] = self.starts.get(count, 0) + number
+        return sorted(found, key=lambda network: network.losses[-1])[:kept]
 
-    def sharpen(self, networks, sharpnesses, iterations, what="sharpened", change=0.0):
-        """Fit to all pixels at one sharpness after another, and return each network as it was with most pixels right.
+    def sharpen(self, network, sharpnesses, change=0.0):
+        """Fit at one sharpness after another; return the network as it was with most pixels right.
 
         A pixel at 0.6 is right and still counts 0.16. So the output layer is scaled until the mean |z| that goes into
-        the sigmoid is 4, the network fitted again, scaled to 8, and so on up to 4,096, where the error is the share of
+        the sigmoid is 4, the network fitted again, scaled to 8, and so on up to 4,096, where the loss is the share of
         wrong pixels; gradually, since a sharp output has no slope save at its border (graduated non-convexity, Blake
-        and Zisserman 1987). Before that, each parameter is changed at random; `change` is the deviation, as a share.
+        and Zisserman 1987). With a `change`, it is a child: each parameter is changed at random by such a share.
         """
-        found = []
-        for architecture in dict.fromkeys(network.architecture for network in networks):
-            own, total, steps = [n for n in networks if n.architecture == architecture], 0, []
-            parameters = np.array([network.parameters for network in own])                  # (networks, parameters)
-            parameters *= 1 + np.float32(change) * self.rng.standard_normal(parameters.shape, np.float32)
-            for sharpness in sharpnesses:
-                mean = np.abs(architecture.logits(parameters, self.x)).mean(axis=1, keepdims=True)
-                parameters[:, -architecture.hidden[-1] - 1:] *= sharpness / np.maximum(mean, 1e-6)  # the output layer
-                parameters, losses, samples = architecture.fit(parameters, self.x, self.targets, iterations)
-                total = total + samples
-                steps.append(self.add(what, architecture, own, parameters, losses, total))
-            found += [most_correct(steps_of_one, 1)[0] for steps_of_one in zip(*steps)]
-        return found
+        factors = 1 + change * self.rng.standard_normal(network.parameters.shape)
+        model, losses, steps = network.architecture.model(network.parameters * factors), [], []
+        output = model.layers[-1]
+        for sharpness in sharpnesses:
+            model.forward(self.dataset.inputs)
+            scale = sharpness / max(np.abs(output.pre_activation).mean(), 1e-6)
+            output.weights *= scale
+            output.biases *= scale
+            losses += self.fit(model)
+            steps.append(self.note(network.architecture, model, "varied" if change else "sharpened", network, losses))
+        return max(steps, key=lambda step: step.correct)
 
-    def add(self, what, architecture, parents, parameters, losses=itertools.repeat(math.nan),
-            samples=itertools.repeat(0)):
-        """Return a Network for each row of the parameters, its pixels counted; remember the architecture's best."""
-        correct = ((architecture.logits(parameters, self.x) > 0) == (self.targets > 0.5)).sum(axis=1)
-        networks = [Network(architecture, what, row, float(loss), int(right), int(seen), parent) for
-                    row, loss, right, seen, parent in zip(parameters.copy(), losses, correct, samples, parents)]
-        self.best[architecture] = most_correct([self.best.get(architecture, networks[0]), *networks], 1)[0]
-        return networks
+    def fit(self, model):
+        """Lower the loss of a Model on all pixels by SciPy's L-BFGS (Liu and Nocedal 1989); return all losses seen."""
+        losses = []
 
-    def shortfall(self, networks):
-        """Return the share of the pixels that the best of the networks lacks."""
-        return (self.needed - most_correct(networks, 1)[0].correct) / len(self.targets)
+        def loss_and_gradient(parameters):
+            model.parameters = parameters
+            model.zero_grad()
+            losses.append(model.train(self.dataset.inputs, self.dataset.targets))
+            return losses[-1], model.gradients.astype(float)
+
+        found = minimize(loss_and_gradient, model.parameters.astype(float), jac=True, method="L-BFGS-B",
+                         options={"maxiter": self.setting.iterations})
+        model.parameters = found.x
+        return losses
+
+    def note(self, architecture, model, stage, before=None, losses=()):
+        """Return the Model as the Network that has come from `before`; remember the best of each architecture."""
+        right = (model.predict(self.dataset.inputs) > 0.5) == (self.dataset.targets > 0.5)
+        losses = (*before.losses, *losses) if before else ()
+        row = {"stage": stage, "correct pixels": int(right.sum()), "samples so far": len(losses) * len(self.dataset)}
+        stages = (*before.stages, row) if before else (row,)
+        network = Network(architecture, model.parameters.copy(), row["correct pixels"], losses, stages)
+        self.best[architecture] = max(self.best.get(architecture, network), network, key=lambda n: n.correct)
+        return network
+
+    def shortfall(self, architecture):
+        """Return the share of the pixels that the best network of an architecture lacks."""
+        return (self.needed - self.best[architecture].correct) / len(self.dataset)
 
     @property
     def winner(self):
         """The Network with the fewest parameters that reaches the target; if none does, that with the most pixels."""
-        reached = [n for n in self.best.values() if n.correct >= self.needed] or most_correct(self.best.values(), 1)
-        return min(reached, key=lambda n: (n.architecture.parameter_count, -n.correct))
-
-
-def most_correct(networks, kept):
-    """Return so many networks, those with the most pixels right first."""
-    return sorted(networks, key=lambda network: -network.correct)[:kept]
+        best = sorted(self.best.values(), key=lambda network: -network.correct)
+        reached = [network for network in best if network.correct >= self.needed]
+        return min(reached or best[:1], key=lambda network: network.architecture.parameter_count)
 
 
 def border_points(dataset):
@@ -195,29 +209,16 @@ def border_points(dataset):
     return np.concatenate([(grid[1:] + grid[:-1])[down], (grid[:, 1:] + grid[:, :-1])[right]]) / 2
 
 
-def draw_starts(architecture, number, border, rng):
-    """Return parameters (number, parameter_count): lines through the border, a heuristic; other weights as Glorot's."""
-    parameters = np.zeros((number, architecture.parameter_count), np.float32)
-    (weights, biases), *others = architecture.layers(parameters)
-    chosen, further = rng.integers(len(border), size=biases.shape), rng.integers(1, len(border), size=biases.shape)
-    one, other = border[chosen], border[(chosen + further) % len(border)]               # two points (number, units, 2)
-    normal = (other - one)[..., ::-1] * (-1, 1)                                         # at a right angle to the line
-    length = rng.uniform(2, 8, (*biases.shape, 1)) * rng.choice([-1, 1], (*biases.shape, 1))
-    normal = normal * length / np.linalg.norm(normal, axis=2, keepdims=True)
-    weights[...], biases[...] = normal.transpose(0, 2, 1), -(normal * one).sum(axis=2)
-    for weights, _ in others:
-        limit = math.sqrt(6 / sum(weights.shape[1:]))
-        weights[...] = rng.uniform(-limit, limit, weights.shape)
-    return parameters
-
-
-@dataclasses.dataclass
-class Ancestry(History):
-    """The History of a network of the search: an epoch is a stage on its way, and the stages' samples differ."""
-
-    samples_so_far: list = dataclasses.field(default_factory=list)  # after each stage
-    samples = property(lambda self: self.samples_so_far[-1])
-    epoch_samples = property(lambda self: np.array(self.samples_so_far))
+def draw_start(model, border, rng):
+    """Draw a Model's parameters: the first layer's lines pass through points of the border, a heuristic."""
+    first = model.layers[0]
+    for layer in model.layers:
+        layer.weights = rng.uniform(-0.5, 0.5, layer.weights.shape)
+        layer.biases = np.zeros(layer.out_width)
+    angles, lengths = rng.uniform(0, 2 * np.pi, first.out_width), rng.uniform(2, 8, first.out_width)
+    points = border[rng.integers(len(border), size=first.out_width)].T                  # (2, units)
+    first.weights = lengths * np.stack([np.cos(angles), np.sin(angles)])                # (2, units)
+    first.biases = -(first.weights * points).sum(axis=0)                                # there w . x + b = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,43 +228,43 @@ class SearchResult:
     setting: SearchSetting
     needed: int  # pixels that must be right
     winner: Architecture
-    parameters: np.ndarray  # of the winner
-    stages: tuple  # dicts, the winner's line of ancestors: stage, correct pixels, samples so far
+    stages: tuple  # of the winner, as in Network
     best: dict  # Architecture -> most pixels right
     starts: dict  # parameter count -> starts tried
     truth: np.ndarray  # (height, width), 0 or 1
-    predicted: np.ndarray  # likewise, by the winner's checkpoint
-    history: Ancestry
+    predicted: np.ndarray  # likewise, by the winner
+    history: History  # of the winner, from its start: an evaluation counts as an epoch
     folder: Path
 
     correct = property(lambda self: int(np.sum(self.predicted == self.truth)), doc="Pixels that are right on it.")
     reached = property(lambda self: self.correct >= self.needed, doc="Whether that is the target.")
 
+    def load_winner(self):
+        """Return a new Model with the parameters of the winner's checkpoint, read by `load_from`."""
+        model = self.winner.model()
+        model.load_from(self.folder / "parameters.npz")
+        return model
+
 
 def run_search(setting, progress=False):
-    """Search for the smallest network; return the path of the run folder."""
+    """Search for the smallest network, without a progress bar; return the path of the run folder."""
     dataset = BorderDataset()
     with RunFolder.recording(f"search-s{setting.seed}", SEARCH.described(setting, dataset.source)) as folder:
         search, start = Search(dataset, setting), time.perf_counter()
-        search.run(progress)
+        search.run()
         winner, seconds = search.winner, time.perf_counter() - start
-        model, ancestry = winner.architecture.model(winner.parameters), winner.ancestry
-        seen = np.cumsum([n.samples for n in ancestry]).tolist()
-        model.save_to(folder.path / "parameters.npz")
-        predicted = dataset.as_map(load_winner(folder.path, winner.architecture).predict(dataset.inputs) > 0.5)
+        model = winner.architecture.model(winner.parameters)
+        predicted = dataset.as_map(model.predict(dataset.inputs) > 0.5)
         folder.save_arrays("map", truth=dataset.mask, predicted=predicted.astype(np.uint8))
         save_json(folder.path / "search.json", {
-            "needed": search.needed, "winner": dataclasses.asdict(winner.architecture),
-            "stages": [{"stage": n.what, "correct pixels": n.correct, "samples so far": total}
-                       for n, total in zip(ancestry, seen)],
+            "needed": search.needed, "winner": dataclasses.asdict(winner.architecture), "stages": winner.stages,
             "best": [(dataclasses.asdict(n.architecture), n.correct) for n in search.best.values()],
             "starts": list(search.starts.items())})
-        losses = [float(winner.architecture.model(n.parameters).evaluate(dataset.inputs, dataset.targets))
-                  for n in ancestry]
-        history = Ancestry(len(dataset), len(dataset), [], losses, [n.correct / len(dataset) for n in ancestry],
-                           [math.nan] * len(losses), 0, seconds, "search ended", str(setting.seed), seen)
-        folder.finish(history, {"parameter_count": model.parameter_count,
-                                "correct_pixels": int(np.sum(predicted == dataset.mask))})
+        losses, unknown = list(winner.losses), [math.nan] * len(winner.losses)
+        history = History(len(dataset), len(dataset), losses, losses, unknown, unknown, len(losses), seconds,
+                          "search ended", str(setting.seed))
+        metrics = {"parameter_count": model.parameter_count, "correct_pixels": winner.correct}
+        folder.finish(history, metrics, model=model)
     return folder.path
 
 
@@ -271,26 +272,17 @@ def read_search(folder):
     """Return the SearchResult of a finished search's folder."""
     folder = RunFolder(folder)
     book = load_json(folder.path / "search.json")
-    winner = restore_setting(Architecture, book["winner"])
     best = {restore_setting(Architecture, architecture): correct for architecture, correct in book["best"]}
     return SearchResult(
-        restore_setting(SearchSetting, folder.settings()["setting"]), book["needed"], winner,
-        load_winner(folder.path, winner).parameters, tuple(book["stages"]), best, dict(book["starts"]),
-        **folder.arrays("map"), folder=folder.path,
-        history=Ancestry.restore(folder.arrays("history"), folder.metrics()))
-
-
-def load_winner(path, architecture):
-    """Return a new Model of an Architecture with the parameters in a run folder, read by `load_from`."""
-    model = architecture.model()
-    model.load_from(path / "parameters.npz")
-    return model
+        restore_setting(SearchSetting, folder.settings()["setting"]), book["needed"],
+        restore_setting(Architecture, book["winner"]), tuple(book["stages"]), best, dict(book["starts"]),
+        **folder.arrays("map"), history=History.restore(folder.arrays("history"), folder.metrics()), folder=folder.path)
 
 
 def recount(result, dataset):
     """Return how many pixels of a BorderDataset the checkpoint of a result's winner has right."""
-    prediction = load_winner(result.folder, result.winner).predict(dataset.inputs)
+    prediction = result.load_winner().predict(dataset.inputs)
     return int(np.sum((prediction > 0.5) == (dataset.targets > 0.5)))
 
 
-SEARCH = Experiment("search", 2, run_search, read_search, border_source)
+SEARCH = Experiment("search", 3, run_search, read_search, border_source)

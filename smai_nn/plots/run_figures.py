@@ -10,7 +10,6 @@ from smai_nn.experiments.search import SearchResult
 from smai_nn.plots.compression import plot_digits
 from smai_nn.plots.curves import plot_loss_against_samples
 from smai_nn.plots.maps import plot_map_prediction
-from smai_nn.plots.search import plot_ancestry
 
 
 def run_figures(result):
@@ -20,7 +19,7 @@ def run_figures(result):
         case BorderResult():
             return {"loss": _loss(result, setting.label, "bce"), "map": _map(result, setting.label)}
         case SearchResult():
-            return {"loss": plot_ancestry(result), "map": _map(result, result.winner.label)}
+            return {"loss": _loss(result, result.winner.label, "mse"), "map": _map(result, result.winner.label)}
         case SampleResult():
             return {"loss": _loss(result, setting.label, "bce" if setting.uses_gradients else "squared error")}
         case DigitResult():
