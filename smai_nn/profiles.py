@@ -38,10 +38,10 @@ class BorderProfile:
 class SampleProfile:
     """Section 1.5, goal 2."""
 
-    sgd_rates: tuple = (0.01, 0.03, 0.1)
-    adam_rates: tuple = (0.0003, 0.001, 0.003)
-    batch_sizes: tuple = (1, 4, 16)
-    accumulations: tuple = (1, 4, 16)
+    learning_rates: dict = dataclasses.field(default_factory=lambda: {  # method -> those that are tried
+        "sgd": (0.01, 0.03, 0.1), "adam": (0.001, 0.003, 0.01), "adam, output layer": (0.0001, 0.0003, 0.001)})
+    batch_sizes: tuple = (1, 4, 16, 64)
+    accumulations: tuple = (1, 4)
     slopes: tuple = (30.0, 60.0, 120.0, 240.0)  # of recursive least squares
     noise_ratios: tuple = (3.0, 10.0, 30.0, 100.0)  # likewise
     gradient_tuning_seeds: tuple = (100, 101, 102)  # of the runs that choose the settings of SGD and Adam
@@ -117,11 +117,11 @@ QUICK = Profile(
                   depths=(1, 3), widths=(8, 32), learning_rates=(0.003, 0.01), batch_sizes=(16, 64),
                   accumulations=(1, 4)),
     (SearchSetting(max_parameters=21, max_depth=2, beyond=0),),
-    SampleProfile(sgd_rates=(0.1,), adam_rates=(0.003,), batch_sizes=(4, 16), accumulations=(1, 4),
-                  slopes=(60.0, 120.0), noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,),
+    SampleProfile(learning_rates={"sgd": (0.1,), "adam": (0.003,), "adam, output layer": (0.001,)},
+                  batch_sizes=(4, 16), accumulations=(1, 4), slopes=(60.0, 120.0), noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,),
                   tuning_seeds=(100, 101), tuning_samples=2500, gradient_seeds=(0, 1), seeds=(0, 1, 2),
                   gradient_samples=10_000),
-    PicturesProfile(size=40, study_size=32, scaling_epochs=4, scaling_seeds=(0,), mapping_seeds=(0,), screening_epochs=4,
+    PicturesProfile(size=40, study_size=32, scaling_epochs=4, scaling_seeds=(0,), screening_epochs=4, mapping_seeds=(0,),
                     screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"),
                               ("momentum", 0.03, 128, "cosine")),
                     blur_levels=(0, 2, 5, 10), blur_seeds={5: (0, 1)}, blur_max_epochs=60),

@@ -1,6 +1,7 @@
 """Section 1.5, goal 2: fewest samples, on small synthetic maps."""
 
 import math
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,15 +11,16 @@ from smai_nn.datasets.border import COLOURS, BorderDataset
 from smai_nn.execution import begin_execution, run_experiments, run_study
 from smai_nn.experiments import samples
 from smai_nn.experiments.challenge_facts import edges, sample_table, samples_facts, tuning_facts, tuning_table
-from smai_nn.experiments.samples import CHOICE, RANDOM, LeastSquaresFilter, SampleSetting, TuningResult, chosen_settings
+from smai_nn.experiments.samples import (
+    CHOICE, GRADIENT, OUTPUT, RANDOM, LeastSquaresFilter, SampleSetting, TuningResult, chosen_settings)
 from smai_nn.plots.challenge import plot_sample_curves
 from smai_nn.plots.style import audit
 from smai_nn.profiles import SampleProfile
 from smai_nn.trainer import History
 
-PROFILE = SampleProfile(sgd_rates=(0.1,), adam_rates=(0.01,), batch_sizes=(4,), accumulations=(1, 2), slopes=(20, 40),
-                        noise_ratios=(3.0,), gradient_tuning_seeds=(1,), tuning_seeds=(1,), tuning_samples=1000,
-                        gradient_seeds=(0,), seeds=(0, 1), gradient_samples=1200)
+PROFILE = SampleProfile(learning_rates={"sgd": (0.1,), "adam": (0.01,), OUTPUT: (0.001,)}, batch_sizes=(4,),
+                        accumulations=(1, 2), slopes=(20, 40), noise_ratios=(3.0,), gradient_tuning_seeds=(1,),
+                        tuning_seeds=(1,), tuning_samples=1000, gradient_seeds=(0,), seeds=(0, 1), gradient_samples=1200)
 
 
 @pytest.fixture
@@ -85,18 +87,27 @@ def test_settling(accuracies, expected):
     assert samples.settling([10 * (i + 1) for i in range(len(accuracies))], accuracies) == expected
 
 
-@pytest.mark.parametrize("method", [RANDOM, CHOICE, "sgd", "adam"])
+@pytest.mark.parametrize("method", [RANDOM, CHOICE, *GRADIENT])
 def test_a_run_reads_back_with_the_checkpoint_of_its_settling_sample(wedge, method):
     setting = SampleSetting(method, learning_rate=0.05, slope=30.0, noise_ratio=3.0, samples=2000)
     folder = samples.run_samples(setting)
     result, model = samples.read_samples(folder), samples.sample_model(setting, np.random.default_rng(5))
     model.load_from(folder / "checkpoint.npz")
     np.testing.assert_array_equal(wedge.as_map(model.predict(wedge.inputs) > 0.5), result.predicted)
-    assert result.setting == setting and result.parameter_count == (4417 if setting.uses_gradients else 4097)
-    if result.settled < math.inf and not setting.uses_gradients:
-        assert result.correct == round(result.accuracies[result.settled - 1] * 400) >= 364
+    assert result.setting == setting and result.parameter_count == (4417 if method in ("sgd", "adam") else 4097)
+    if result.settled < math.inf:
+        assert result.correct == round(result.accuracies[list(result.samples).index(result.settled)] * 400) >= 364
     if not setting.uses_gradients:
         assert result.settled < math.inf and result.history.samples == 400
+
+
+def test_all_batches_are_looked_at_up_to_close_then_some():
+    curve, values = samples.SampleCurve(np.zeros((10, 2)), np.ones((10, 1)), close=20), iter((0.5, 0.95, 0.9, 0.95, 0.92))
+    model = Mock(predict=lambda x: (np.arange(10) < 10 * next(values)).astype(float)[:, None])
+    for seen in (10, 20, 30, 520, 530, 1020, 1520):
+        model.parameters = np.array([seen])
+        curve.on_batch_end(Mock(model=model, history=Mock(samples=seen)))
+    assert curve.samples == [0, 10, 20, 520, 1020, 1520] and curve.checkpoint == [1020]
 
 
 def test_bad_settings_are_refused():
@@ -132,14 +143,14 @@ def test_tuning_and_runs_from_a_profile_to_facts_and_figures(wedge):
     begin_execution()
     results = run_study(samples.TUNING, samples.tuning_settings(PROFILE))
     chosen = chosen_settings(results)
-    assert list(chosen) == ["sgd", "adam", RANDOM, CHOICE] and len(results) == 8
+    assert list(chosen) == [*GRADIENT, RANDOM, CHOICE] and len(results) == 10
     settings = samples.final_settings(chosen, PROFILE)
     assert {s.seed for s in settings if not s.uses_gradients} == {0, 1}
     runs = run_experiments(samples.SAMPLES, settings)
     facts = tuning_facts(results) | samples_facts(runs)
     assert facts["challenge.samples_least_recount"] >= facts["challenge.needed"] == 364
-    assert [len(tuning_table(results, learner)) for learner in ("sgd", "adam", "least squares")] == [2, 2, 2]
-    assert len(sample_table(runs)) == 4
+    assert [len(tuning_table(results, learner)) for learner in (*GRADIENT, "least squares")] == [2, 2, 2, 2]
+    assert len(sample_table(runs)) == 5
     assert audit(plot_sample_curves(runs)) == []
 
 
@@ -152,7 +163,7 @@ def made_up(method, first, settled, seed=0):
 def test_facts_of_made_up_runs_count_who_never_gets_there_as_later_than_all():
     runs = [made_up(RANDOM, 10, s, seed) for seed, s in enumerate((300, math.inf, 400))]
     runs += [made_up(CHOICE, 8, 2), made_up(CHOICE, 8, 4)]
-    runs += [made_up("sgd", math.inf, math.inf), made_up("adam", 50, math.inf)]
+    runs += [made_up("sgd", math.inf, math.inf), made_up("adam", 50, math.inf), made_up(OUTPUT, 20, 40)]
     facts = samples_facts(runs)
     assert facts["challenge.samples_median"] == 400 and facts["challenge.samples_seeds"] == 2
     assert facts["challenge.samples_chosen_median"] == 3 and facts["challenge.samples_chosen_seeds"] == 2

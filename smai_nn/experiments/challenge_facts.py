@@ -7,6 +7,8 @@ import numpy as np
 from smai_nn.experiments.border import group, median, pivot, spread
 from smai_nn.experiments.samples import CHOICE, GRADIENT, RANDOM, TARGET, VARIED, chosen_settings
 
+NAMES = ("sgd", "adam", "output")  # of the methods in GRADIENT, in the names of facts
+
 
 def smallest(results):
     """Return the result with the fewest parameters that reached its target; of equals the one with the most pixels."""
@@ -93,11 +95,16 @@ def tuning_facts(tuned):
     facts = {"challenge.tuning_edges": sum(len(edges(tuned, setting)) for setting in chosen.values()),
              "challenge.tuning_run": chosen["sgd"].samples,
              "challenge.filter_slope": chosen[RANDOM].slope, "challenge.filter_noise_ratio": chosen[RANDOM].noise_ratio}
-    for method in GRADIENT:
-        facts |= {f"challenge.{method}_rate": chosen[method].learning_rate,
-                  f"challenge.{method}_batch": chosen[method].batch_size,
-                  f"challenge.{method}_accumulation": chosen[method].grad_accumulation_steps}
-    return facts
+    for name, method in zip(NAMES, GRADIENT):
+        facts |= {f"challenge.{name}_rate": chosen[method].learning_rate,
+                  f"challenge.{name}_batch": chosen[method].batch_size,
+                  f"challenge.{name}_accumulation": chosen[method].grad_accumulation_steps}
+    adam, best = group(group(tuned, "method")["adam"], *VARIED), {}  # samples an update uses -> greatest mean accuracy
+    for runs in adam.values():
+        window = runs[0].setting.samples_per_update
+        best[window] = max(1 - _score(runs), best.get(window, 0))
+    return facts | {"challenge.adam_least_window": best[min(best)], "challenge.adam_greatest_window": best[max(best)],
+                    "challenge.adam_window": best[chosen["adam"].samples_per_update], "challenge.windows": max(best)}
 
 
 def samples_facts(runs):
@@ -105,7 +112,7 @@ def samples_facts(runs):
     methods, truth = group(runs, "method"), runs[0].truth
     facts = {"challenge.pixels": truth.size, "challenge.needed": math.ceil(TARGET * truth.size - 1e-9),
              "challenge.samples_least_recount": min(r.correct for r in (*methods[RANDOM], *methods[CHOICE]))}
-    for name, method in (("samples", RANDOM), ("samples_chosen", CHOICE), *zip(GRADIENT, GRADIENT)):
+    for name, method in (("samples", RANDOM), ("samples_chosen", CHOICE), *zip(NAMES, GRADIENT)):
         own = methods[method]
         facts |= {f"challenge.{name}_{what}": value if value < math.inf else None for what, value in {
             "median": median(own, "settled"), "first_crossing_median": median(own, "first"),

@@ -1,9 +1,11 @@
 """Section 1.5, goal 2: the fewest training samples until 91% of all pixels are right for good.
 
 SGD and Adam train all of a usual network, 2-64-64-1. Recursive least squares trains the output layer of 2-1024-1, whose
-steep first layer stays as drawn: with the pixels in random order, and with pixels that it chooses itself.
+steep first layer stays as drawn: with the pixels in random order, and with pixels that it chooses itself. Adam on that
+output layer alone shows what is due to the network, and what to the method.
 """
 
+import copy
 import dataclasses
 import math
 import time
@@ -14,16 +16,20 @@ from smai_nn.activations import Identity, ReLU, Sigmoid, Tanh
 from smai_nn.checks import require_choice, require_number
 from smai_nn.datasets.border import BorderDataset
 from smai_nn.experiments.border import border_source, group, vary
-from smai_nn.model import build_network
+from smai_nn.metrics import accuracy
+from smai_nn.model import Model, build_network
 from smai_nn.optim import OPTIMIZERS
 from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
-from smai_nn.trainer import History, TrainConfig, Trainer
+from smai_nn.trainer import Callback, History, TrainConfig, Trainer
 
-GRADIENT = ("sgd", "adam")
+OUTPUT = "adam, output layer"
+GRADIENT = ("sgd", "adam", OUTPUT)
 RANDOM, CHOICE = "least squares, random order", "least squares, own choice"
 VARIED = ("learning_rate", "batch_size", "grad_accumulation_steps", "slope", "noise_ratio")  # to choose a setting
 TARGET = 0.91  # accuracy on all pixels
 SIDE = 32  # of recursive least squares: directions of the lines of its first layer, and places for each
+CLOSE = 1000  # samples up to which every method is looked at after every call of train(), ...
+EVERY = 500  # ... and how many lie between two looks from there on
 BLOCK = 50  # samples that the history of least squares, which sees no pixel twice, counts as an epoch
 
 
@@ -31,8 +37,8 @@ BLOCK = 50  # samples that the history of least squares, which sees no pixel twi
 class SampleSetting:
     """Settings of one run for the fewest samples."""
 
-    method: str  # "sgd" or "adam"; RANDOM or CHOICE, recursive least squares
-    learning_rate: float = 0.01  # of "sgd" and "adam", as the next two
+    method: str  # one of GRADIENT; RANDOM or CHOICE, recursive least squares
+    learning_rate: float = 0.01  # of the methods in GRADIENT, as the next two
     batch_size: int = 1
     grad_accumulation_steps: int = 1
     slope: float = 60.0  # of recursive least squares, as the next: length of the first layer's weight vectors
@@ -46,10 +52,11 @@ class SampleSetting:
             require_number(getattr(self, name), name, 0, math.inf, low_open=True)
 
     uses_gradients = property(lambda self: self.method in GRADIENT, doc="Whether it is SGD or Adam.")
+    is_usual = property(lambda self: self.method in ("sgd", "adam"), doc="Whether the network is 2-64-64-1.")
     learner = property(lambda self: self.method if self.uses_gradients else "least squares",
                        doc="What is tuned together: the method, and both orders of least squares.")
     samples_per_update = property(lambda self: self.batch_size * self.grad_accumulation_steps, doc="Those it uses.")
-    label = property(lambda self: f"{self.method} 2-{'64-64' if self.uses_gradients else SIDE ** 2}-1",
+    label = property(lambda self: f"{self.method} 2-{'64-64' if self.is_usual else SIDE ** 2}-1",
                      doc="Method and network.")
 
 
@@ -121,11 +128,11 @@ class LeastSquaresFilter:
 def sample_model(setting, rng):
     """Return the untrained float32 Model of a SampleSetting.
 
-    That of least squares answers 1/2 everywhere. Its first layer's weights have the length `slope`, its lines SIDE
-    directions and as many places for each, shifted by chance: the more features differ between two pixels, the farther
-    apart they are, everywhere and in every direction.
+    2-1024-1 answers 1/2 everywhere. Its first layer's weights have the length `slope`, its lines SIDE directions and as
+    many places for each, shifted by chance: the more features differ between two pixels, the farther apart they are,
+    everywhere and in every direction.
     """
-    if setting.uses_gradients:
+    if setting.is_usual:
         return build_network((2, 64, 64, 1), ReLU, Sigmoid, loss="bce", rng=rng,
                              optimizer=OPTIMIZERS[setting.method](setting.learning_rate))
     units = SIDE ** 2
@@ -147,20 +154,47 @@ def settling(samples, accuracies):
     return first, min((seen for seen in samples if seen > last_miss), default=math.inf)
 
 
-def learn(setting, dataset, progress=False):
+class SampleCurve(Callback):
+    """Looks at the accuracy on all pixels: after every batch up to `close` samples, then every EVERY samples."""
+
+    def __init__(self, inputs, targets, close):
+        self.inputs, self.targets, self.close = inputs, targets, close
+        self.samples, self.accuracies = [0], [0.0]
+        self.checkpoint = None  # the parameters of the last look that saw the target reached and the one before did not
+
+    def on_batch_end(self, trainer):
+        """Look, if it is time."""
+        samples = trainer.history.samples
+        if samples <= self.close or samples >= self.samples[-1] + EVERY:
+            value = accuracy(trainer.model.predict(self.inputs), self.targets)
+            if value >= TARGET > self.accuracies[-1]:
+                self.checkpoint = trainer.model.parameters.copy()
+            self.samples.append(samples)
+            self.accuracies.append(value)
+
+
+def learn(setting, dataset, close=CLOSE, progress=False):
     """Train one network; return (model, samples and accuracies at all looks, History).
 
-    SGD and Adam are looked at after every epoch; the model is as in the end. Least squares is looked at after every
-    sample, and the model is as at the one from which on the target is reached for good (if it never is, the last).
+    The model is as at the look from which on the target is reached for good; if it never is, as in the end.
     """
     initial_rng, order_rng = np.random.default_rng(setting.seed).spawn(2)
     model = sample_model(setting, initial_rng)
     if not setting.uses_gradients:
         return _learn_by_least_squares(model, setting, dataset, order_rng.permutation(len(dataset)))
+    inputs, trained = dataset.inputs, model
+    if setting.method == OUTPUT:  # the output layer is a network of its own, and the first one's outputs its inputs
+        hidden, output = model.layers
+        inputs = hidden.infer(inputs)
+        trained = Model([copy.deepcopy(output)], "mse", OPTIMIZERS["adam"](setting.learning_rate))
+    curve = SampleCurve(inputs, dataset.targets, close)
     config = TrainConfig(setting.batch_size, setting.grad_accumulation_steps, math.ceil(setting.samples / len(dataset)),
                          patience=None, progress=progress)
-    history = Trainer(model, config, rng=order_rng).fit(dataset.inputs, dataset.targets)
-    return model, history.epoch_samples.tolist(), history.epoch_accuracy, history
+    history = Trainer(trained, config, rng=order_rng, callbacks=[curve]).fit(inputs, dataset.targets)
+    if curve.accuracies[-1] >= TARGET:
+        trained.parameters = curve.checkpoint
+    model.layers[-1].weights, model.layers[-1].biases = trained.layers[-1].weights, trained.layers[-1].biases
+    return model, curve.samples[1:], curve.accuracies[1:], history
 
 
 def _learn_by_least_squares(model, setting, dataset, order):
@@ -186,7 +220,7 @@ def run_samples(setting, progress=False):
     """Train one network; keep curve, checkpoint, and the map of a new network that has loaded it; return the Path."""
     dataset = BorderDataset()
     with RunFolder.recording(f"{setting.method}-s{setting.seed}", SAMPLES.described(setting, dataset.source)) as folder:
-        model, samples, accuracies, history = learn(setting, dataset, progress)
+        model, samples, accuracies, history = learn(setting, dataset, progress=progress)
         model.save_to(folder.path / "checkpoint.npz")
         loaded = sample_model(setting, np.random.default_rng(0))
         loaded.load_from(folder.path / "checkpoint.npz")
@@ -206,7 +240,7 @@ def read_samples(folder):
                         history=History.restore(folder.arrays("history"), metrics))
 
 
-SAMPLES = Experiment("samples", 2, run_samples, read_samples, border_source)
+SAMPLES = Experiment("samples", 3, run_samples, read_samples, border_source)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,19 +253,19 @@ class TuningResult:
 
 def tune(setting):
     """Train one network without a folder of its own; return a TuningResult."""
-    _, samples, accuracies, _ = learn(setting, BorderDataset())
+    _, samples, accuracies, _ = learn(setting, BorderDataset(), close=0)
     if setting.uses_gradients:
         return TuningResult(setting, 1 - float(np.mean(accuracies)))
     return TuningResult(setting, min(settling(samples, accuracies)[1], setting.samples))
 
 
-TUNING = Study("samples-tuning", 2, tune, TuningResult, border_source)
+TUNING = Study("samples-tuning", 3, tune, TuningResult, border_source)
 
 
 def tuning_settings(profile):
     """Return the settings of the study that chooses each method's, from a SampleProfile."""
     settings = []
-    for method, rates in zip(GRADIENT, (profile.sgd_rates, profile.adam_rates)):
+    for method, rates in profile.learning_rates.items():
         settings += vary(SampleSetting(method, samples=profile.tuning_samples), profile.gradient_tuning_seeds,
                          batch_size=profile.batch_sizes, grad_accumulation_steps=profile.accumulations,
                          learning_rate=rates)

@@ -12,7 +12,7 @@ from smai_nn.plots.style import (
     BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, colour_bar, describe, new_figure, plain_log_scale, share_legend)
 
 DEPTHS = {1: (BLUE, "o"), 2: (GREEN, "s"), 3: (PURPLE, "^"), 4: (ORANGE, "D")}  # colour and marker, by hidden layers
-METHODS = (ORANGE, RED, BLUE, GREEN)  # their colours, in the order of their runs
+METHODS = (ORANGE, RED, PURPLE, BLUE, GREEN)  # their colours, in the order of their runs
 
 
 def plot_frontier(results):
