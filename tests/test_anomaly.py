@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smai_nn.experiments.anomaly import assign_roles, auc, detection_scores, judge, scale_pictures
+from smai_nn.experiments.detection import assign_roles, detection_scores, judge, scale_pictures
 
 NAMES = np.repeat(["Bush", *[f"Other_{i:02d}" for i in range(30)]], [50, *[3] * 30])
 NORMAL_ROLES = ("train", "validation", "test")
@@ -107,7 +107,7 @@ def test_scores_by_hand():
     assert (scores["false_negatives"], scores["true_positives"]) == (1, 3)
     assert scores["precision"] == scores["recall"] == scores["f1"] == 0.75
     assert scores["specificity"] == pytest.approx(2 / 3) and scores["balanced_accuracy"] == pytest.approx(17 / 24)
-    assert scores["auc"] == pytest.approx(8 / 12) == pytest.approx(auc(normal, anomalous))
+    assert scores["auc"] == pytest.approx(8 / 12)
     assert scores["base_rate"] == pytest.approx(4 / 7)
 
 

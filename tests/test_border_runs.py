@@ -7,9 +7,9 @@ import pytest
 
 from smai_nn import Linear, Model, ReLU, Sigmoid
 from smai_nn.datasets.border import BorderDataset
-from smai_nn.experiments import border_facts
 from smai_nn.experiments.border import (
-    BORDER, BorderResult, BorderSetting, loss_and_accuracy, pivot, read_border, run_border, vary)
+    BORDER, BorderResult, BorderSetting, best_and_worst, cost_facts, effect_facts, grid_facts, loss_and_accuracy,
+    one_run_facts, pivot, read_border, run_border, study_facts, vary)
 from smai_nn.runs import RunFolder
 from smai_nn.trainer import History
 
@@ -85,35 +85,35 @@ def test_stuck_runs_ended_soon_near_the_majority_class():
 
 def test_effect_facts_and_those_of_all_runs():
     longer = [made_up(0.95, epochs=200), made_up(0.92, epochs=200, hidden=(4, 4))]
-    facts = border_facts.effect_facts(RUNS, "depth", longer)
+    facts = effect_facts(RUNS, "depth", longer)
     assert facts["depth.relu.first"] == pytest.approx(0.82) and facts["depth.relu.best_at"] == 2
     assert facts["depth.tanh.best_at"] == 1 and facts["depth.tanh.lost"] == pytest.approx(0.01)
     assert facts["depth.seed_range"] == pytest.approx(0.02)
     assert (facts["depth.longer"], facts["depth.longer_best"], facts["depth.longer_epochs"]) == (0.92, 0.95, 200)
     assert facts["depth.longer_lost"] == pytest.approx(0.03)
-    facts = border_facts.study_facts(RUNS)
+    facts = study_facts(RUNS)
     assert (facts["border.least_accuracy"], facts["border.best_accuracy"], facts["border.reach_91"]) == (0.80, 0.92, 1)
     assert (facts["border.stuck"], facts["border.stuck_deep"]) == (1, 0)
 
 
 def test_grid_facts():
-    facts = border_facts.grid_facts([*RUNS, made_up(0.80, activation="identity")])
+    facts = grid_facts([*RUNS, made_up(0.80, activation="identity")])
     assert facts["grid.best"] == "2-4-4-1 relu" and facts["grid.best_median"] == pytest.approx(0.91)
     assert facts["grid.linear_gain"] == pytest.approx(0) and facts["grid.setting_range"] == pytest.approx(0.09)
     assert facts["grid.edge_share"] == 0.75 and facts["grid.errors_at_edge"] == 1
     assert (facts["grid.runs"], facts["grid.converged"]) == (9, 9)
-    assert [run.setting.label for run in border_facts.best_and_worst(RUNS)] == ["2-4-4-1 relu", "2-4-1 relu"]
+    assert [run.setting.label for run in best_and_worst(RUNS)] == ["2-4-4-1 relu", "2-4-1 relu"]
 
 
 def test_cost_facts():
     runs = [made_up(accuracy, learning_rate=rate, batch_size=64, epochs=epochs)
             for accuracy, rate, epochs in ((0.88, 0.01, 25), (0.9, 0.003, 40))]
-    facts = border_facts.cost_facts(runs)
+    facts = cost_facts(runs)
     assert facts["cost.leanest"] == "rate 0.01, batch 64, accumulation 1" and facts["cost.leanest.accuracy"] == 0.88
     assert facts["cost.64x1.samples"] == pytest.approx(130) and facts["cost.64x1.milliseconds"] == pytest.approx(10)
 
 
 def test_facts_of_single_runs():
-    facts, losses = border_facts.one_run_facts(made_up(epochs=30)), np.linspace(1, 0.2, 30)
+    facts, losses = one_run_facts(made_up(epochs=30)), np.linspace(1, 0.2, 30)
     assert facts["run.last_ratio"] == pytest.approx(losses[29] / losses[19])
     assert facts["run.ratio_before"] == pytest.approx(max(losses[t] / losses[t - 10] for t in range(10, 29)))

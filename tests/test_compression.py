@@ -8,7 +8,7 @@ import pytest
 from smai_nn.datasets.mnist import load_shipped
 from smai_nn.experiments import compression
 from smai_nn.experiments.compression import DigitSetting, digit_facts, error_rows, read_digits, run_digits
-from smai_nn.plots.compression import plot_digits
+from smai_nn.plots.reconstruction import plot_digits
 from smai_nn.plots.style import audit
 from smai_nn.trainer import History
 

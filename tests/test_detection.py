@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from smai_nn.datasets import lfw
-from smai_nn.experiments import anomaly, detection
+from smai_nn.experiments import detection
 from smai_nn.experiments.border import group
 from smai_nn.experiments.detection import DetectionSetting, read_detection, run_detection, score_choice
 from smai_nn.plots import detection as plots
@@ -26,7 +26,7 @@ def made_up(setting, normal=(1, 2, 3, 4), anomalous=(2.5, 5, 6, 7, 8)):
     errors = {role: np.array(normal, np.float32) for role in ("train", "validation", "test")}
     errors |= {role: np.array(anomalous, np.float32) for role in ("set_aside", "others")}
     history = History(4, 2, iteration_loss=[2.0, 1.0], epoch_loss=[1.5], epoch_accuracy=[np.nan], epoch_seconds=[0.1])
-    return detection.DetectionResult(setting, "George_W_Bush", errors, *anomaly.judge(errors), history, {})
+    return detection.DetectionResult(setting, "George_W_Bush", errors, *detection.judge(errors), history, {})
 
 
 def all_choices():
@@ -46,7 +46,7 @@ def replace_pictures(monkeypatch, rows):
 def rows_of(roles, seed=None):
     """Return all rows that have one of these roles with the seed."""
     faces, normal = detection.load_pictures()
-    return np.flatnonzero(np.isin(anomaly.assign_roles(faces.people, normal, seed), roles))
+    return np.flatnonzero(np.isin(detection.assign_roles(faces.people, normal, seed), roles))
 
 
 def test_no_test_picture_of_any_seed_can_reach_a_choice(monkeypatch):
@@ -88,7 +88,7 @@ def test_a_result_is_read_from_its_folder_as_it_was_written(folder):
     assert result.setting == TINY and result.normal == "digit 0" and result.history.epochs == 3
     assert {role: len(errors) for role, errors in result.errors.items()} == {
         "train": 300, "validation": 100, "test": 100, "set_aside": 1000, "others": 3500}
-    assert [result.scores, result.tuned_scores] == anomaly.judge(result.errors)
+    assert [result.scores, result.tuned_scores] == detection.judge(result.errors)
     assert folder.status == "completed" and folder.settings()["data"]["file"] == "data/mnist_5k.npz"
     assert sum(file.stat().st_size for file in folder.path.rglob("*") if file.is_file()) < 100_000
 
@@ -129,7 +129,7 @@ def test_facts_by_hand():
     groups, whole = made_up_groups()
     facts = detection.detector_facts(groups, whole)
     assert detection.best_label(groups) == "autoencoder 4" and facts["lfw.seeds"] == 2
-    areas = [anomaly.auc([1, 2, 3, last], [2.5, 5, 6, 7, 8]) for last in (4.04, 5.04)]
+    areas = [detection.detection_scores([1, 2, 3, last], [2.5, 5, 6, 7, 8], 4)["auc"] for last in (4.04, 5.04)]
     assert facts["lfw.auc_mean"] == pytest.approx(areas[0]) and facts["detector.seed_range"] == 0
     assert facts["lfw.pca_auc"] == pytest.approx(areas[1]) and facts["lfw.seeds_ahead_of_pca"] == 2
     assert facts["lfw.normal"] == "George W Bush" and facts["detector.everything_f1"] == pytest.approx(2 * 5 / (5 + 9))
@@ -144,7 +144,7 @@ def test_facts_of_digits_do_not_pass_for_those_of_faces():
 def test_a_table_gives_mean_and_range_over_the_seeds():
     rows = detection.score_rows(made_up_groups()[0], "tuned_scores")
     assert [row["detector"] for row in rows][2:4] == ["autoencoder 8", "PCA 4"]
-    assert rows[5]["auc"] == "0.850 (0.85 to 0.85)"
+    assert rows[5]["auc"] == "0.850 (0.850 to 0.850)"
 
 
 def test_faces_are_used_where_lfw_is_there_and_found_without_being_read(tmp_path, monkeypatch):

@@ -11,8 +11,9 @@ import pytest
 
 from smai_nn import plots
 from smai_nn.activations import ACTIVATIONS
-from smai_nn.plots.curves import plot_costs, plot_effect, plot_gradient_errors, plot_loss_against_samples
-from smai_nn.plots.maps import plot_map_prediction, plot_picture_and_mask
+from smai_nn.plots.border import (
+    plot_costs, plot_effect, plot_gradient_errors, plot_loss_against_samples, plot_map_prediction,
+    plot_picture_and_mask)
 from smai_nn.plots.style import audit, describe, new_figure, share_legend
 from tests.test_border_runs import RUNS, made_up
 

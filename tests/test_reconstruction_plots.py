@@ -5,20 +5,11 @@ import pytest
 
 from smai_nn.notebook import show_film
 from smai_nn.plots.reconstruction import (
-    plot_blur_losses,
-    plot_blurred,
-    plot_errors,
-    plot_mapping_losses,
-    plot_maps,
-    plot_mosaic,
-    plot_pictures,
-    plot_row_fits,
-    plot_waves,
-)
+    plot_blur_losses, plot_blurred, plot_errors, plot_mapping_losses, plot_maps, plot_mosaic, plot_pictures, plot_row_fits,
+    plot_waves)
 from smai_nn.plots.style import audit
 from smai_nn.runs import runs_root
-from tests.test_reconstruction import made
-from tests.test_reconstruction_facts import BLURRED, made_up
+from tests.test_reconstruction import BLURRED, made, made_up
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 256, (8, 8, 3), np.uint8)

@@ -1,5 +1,4 @@
-"""The experiments of the assignment, one file a question: settings, run, result, facts.
+"""The experiments, one file a question: settings, run, result, facts, which are plain numbers with names.
 
-`run_<thing>(setting)` trains, writes a run folder and returns its path; `read_<thing>(folder)` makes the result from
-that folder alone; facts are plain numbers with names, computed from results.
+`run_<thing>(setting)` trains and returns the path of its run folder; `read_<thing>(folder)` makes the result of that.
 """

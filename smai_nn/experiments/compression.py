@@ -1,7 +1,4 @@
-"""Section 3.1: autoencoders that compress the digits of MNIST; PCA and the mean digit beside them.
-
-In: a DigitSetting. Out: a run folder, with what figures show of MNIST, and the DigitResult that is read from it.
-"""
+"""Section 3.1: autoencoders that compress the digits of MNIST; PCA and the mean digit beside them."""
 
 import dataclasses
 import functools
@@ -39,7 +36,7 @@ class DigitSetting:
         require_choice(self.optimizer, "optimizer", tuple(OPTIMIZERS))
 
     @property
-    def architecture(self):
+    def label(self):
         """All widths, such as "784-256-128-32-128-256-784"."""
         return "-".join(map(str, (SIZE ** 2, *self.hidden, self.bottleneck, *self.hidden[::-1], SIZE ** 2)))
 
@@ -85,8 +82,8 @@ def run_digits(setting, progress=False):
     """Train one autoencoder, fit PCA to the same digits, and rebuild all test digits; return the run folder's path."""
     data = digits()
     x, test = data.x_train[:setting.training_samples], data.x_test
-    name = f"digits-{setting.bottleneck}-s{setting.seed}"
-    with RunFolder.recording(name, DIGITS.described(setting, data.source)) as folder:
+    asked = DIGITS.described(setting, data.source)
+    with RunFolder.recording(f"digits-{setting.bottleneck}-s{setting.seed}", asked) as folder:
         autoencoder, history = train_autoencoder(setting, x, progress)
         by_pca = pca_rebuilt(x, test, setting.bottleneck)
         classes, first = np.unique(data.y_test, return_index=True)
@@ -105,14 +102,14 @@ def read_digits(folder):
     """Return the DigitResult of a finished run's folder."""
     folder = RunFolder(folder)
     metrics = folder.metrics()
-    plain = {name: metrics[name] for name in ("is_complete", "train_mse", "test_mse", "pca_mse", "mean_digit_mse")}
-    return DigitResult(restore_setting(DigitSetting, folder.settings()["setting"]), **plain, **folder.arrays("digits"),
-                       history=History.restore(folder.arrays("history"), metrics))
+    measures = [metrics[name] for name in ("is_complete", "train_mse", "test_mse", "pca_mse", "mean_digit_mse")]
+    return DigitResult(restore_setting(DigitSetting, folder.settings()["setting"]), *measures,
+                       **folder.arrays("digits"), history=History.restore(folder.arrays("history"), metrics))
 
 
 def error_rows(results):
     """Return a table's rows: the test error of each autoencoder and of PCA, the mean digit, and the literature."""
-    rows = [(f"autoencoder {r.setting.architecture}", r.setting.bottleneck, r.test_mse) for r in results]
+    rows = [(f"autoencoder {r.setting.label}", r.setting.bottleneck, r.test_mse) for r in results]
     rows += [("PCA", r.setting.bottleneck, r.pca_mse) for r in results]
     rows += [("mean training digit", 0, results[0].mean_digit_mse),
              ("Hinton and Salakhutdinov 2006", LITERATURE_BOTTLENECK, LITERATURE_MSE)]
@@ -121,13 +118,13 @@ def error_rows(results):
 
 def digit_facts(results, trials):
     """Return the section's facts; `results` are of the autoencoders, one a bottleneck, `trials` of the optimizers."""
-    facts = {"mnist.literature.test_mse": LITERATURE_MSE, "mnist.mean_digit.test_mse": results[0].mean_digit_mse}
+    facts = {"mnist.literature.test_mse": LITERATURE_MSE, "mnist.mean_digit.test_mse": results[0].mean_digit_mse,
+             "mnist.least_gain": min(r.pca_mse / r.test_mse for r in results)}
     for r in results:
         kept = r.setting.bottleneck
         facts |= {f"mnist.bottleneck{kept}.test_mse": r.test_mse, f"mnist.pca{kept}.test_mse": r.pca_mse,
                   f"mnist.bottleneck{kept}.gap": r.test_mse / r.train_mse - 1,
                   f"mnist.bottleneck{kept}.gain": r.pca_mse / r.test_mse}
-    facts["mnist.least_gain"] = min(r.pca_mse / r.test_mse for r in results)
     for trial in sorted(trials, key=lambda t: t.train_mse, reverse=True):  # the best rate comes last and stays
         facts[f"mnist.{trial.setting.optimizer}.trial_mse"] = trial.train_mse
     return facts

@@ -1,8 +1,7 @@
 """Section 3.2: detectors that know one person's pictures, and take for an anomaly what they rebuild badly.
 
-In: a DetectionSetting. Out: a run folder with the errors of all pictures by role and the few pictures that are shown,
-and the DetectionResult that is read from it. What to compare is chosen before, by studies that see no test picture.
-Without LFW the same runs take the shipped digits: one digit is the person, the other digits are the others.
+What to compare is chosen before, by studies that see no test picture. Without LFW the same runs take the shipped
+digits: one digit is the person, the other digits are the others. Positive means anomaly.
 """
 
 import dataclasses
@@ -17,16 +16,18 @@ from smai_nn.checks import require_choice
 from smai_nn.datasets.images import crop_pictures
 from smai_nn.datasets.lfw import Faces, find_lfw, load_lfw
 from smai_nn.datasets.mnist import load_shipped
-from smai_nn.experiments import anomaly
 from smai_nn.metrics import squared_errors
 from smai_nn.optim import Adam
 from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
 from smai_nn.trainer import History, TrainConfig, Trainer
 
+FEWEST_NORMALS, FEWEST_OTHERS = 10, 3  # pictures, people: with these no role is empty
+SET_ASIDE = 0.1  # share of all people
 PORTRAIT_SIZE = 96  # px, of the decoded portraits that all boxes are cut from
 DETECTORS = ("autoencoder", "PCA", "mean picture")
 NORMAL, STAND_IN = "George_W_Bush", "digit 0"  # who is normal: in LFW, and in the shipped digits
-# Of each case: the role, whether it is called an anomaly, and which of these, in order of their errors, is shown.
+# Of each case: the role, whether it is called an anomaly, and which of these, in order of their errors, is shown: of
+# hits the median, of misses the one whose error is the farthest from the threshold.
 CASES = {"true negative": ("test", False, 0.5), "true positive": ("others", True, 0.5),
          "false positive": ("test", True, 1.0), "false negative": ("others", False, 0.0)}
 ROLES = {"train": "normal: learnt from", "validation": "normal: threshold and choice of the bottleneck",
@@ -86,6 +87,84 @@ class DetectionResult:
     cases: dict  # arrays with one entry for each of CASES that there is, see run_detection
 
 
+def assign_roles(names, normal, seed=None):
+    """Return the role of each picture, an array of texts (n,); `names` (n,) says who is on it, `normal` who is normal.
+
+    The normal pictures are cut into fifths, always the same ones. The first is the "validation", the second is always
+    in "train", and `seed` says which of the other three is the "test"; the rest is in "train" too. A tenth of all
+    people, the same whoever is normal, is "set_aside" for choices that need anomalies; all "others" are the test's
+    anomalies. Without a seed, for choices, all that any seed tests is in "test".
+    Raises ValueError for fewer than FEWEST_NORMALS normal pictures or FEWEST_OTHERS other people.
+    """
+    people, fixed = np.unique(names), np.random.default_rng(0)
+    normals = np.flatnonzero(names == normal)
+    if len(normals) < FEWEST_NORMALS or len(people) <= FEWEST_OTHERS:
+        raise ValueError(f"normal: expected a name with at least {FEWEST_NORMALS} pictures, and {FEWEST_OTHERS} other "
+                         f"names, got {normal!r} with {len(normals)} pictures among {len(people)} names")
+    aside = fixed.permutation(people)[:max(2, round(SET_ASIDE * len(people)))]
+    validation, _, *tests = np.array_split(fixed.permutation(normals), 5)
+    roles = np.full(len(names), "others", "U10")  # of up to ten letters
+    roles[np.isin(names, aside)] = "set_aside"
+    roles[normals] = "train"
+    roles[validation] = "validation"
+    roles[np.concatenate(tests) if seed is None else tests[seed % len(tests)]] = "test"
+    return roles
+
+
+def scale_pictures(images, is_train):
+    """Return (rows, scaler): pictures uint8 (n, height, width) as rows float32 (n, height * width).
+
+    Each picture gets mean 0 and variance 1, since brightness and contrast do not tell who is on it; then each pixel
+    gets mean 0 and variance 1 over the training pictures, `is_train` (n,) bool, so that all pixels count alike. What
+    does not vary becomes 0. The scaler's `inverse_transform` takes the scaling by pixel back.
+    """
+    from sklearn.preprocessing import StandardScaler  # loaded late, as metrics below: it takes a second
+    rows = images.reshape(len(images), -1) / np.float32(255)
+    rows = np.ascontiguousarray(StandardScaler().fit_transform(rows.T).T)  # a scaler standardises columns
+    scaler = StandardScaler().fit(rows[is_train])
+    return scaler.transform(rows), scaler
+
+
+def judge(errors, quantile=0.95):
+    """Return (scores, tuned scores): the test's `detection_scores` at two thresholds, from a dict role -> errors (n,).
+
+    One is the error that the share `quantile` of the validation normals does not exceed: it needs no anomalies. The
+    other has the largest balanced accuracy on validation normals and people set aside. "validation_error" is in both.
+    """
+    from sklearn import metrics
+    threshold = np.quantile(np.float64(errors["validation"]), quantile)
+    false_rates, true_rates, thresholds = metrics.roc_curve(*labelled(errors["validation"], errors["set_aside"]))
+    # scikit-learn calls an anomaly what reaches its threshold; here it has to exceed it.
+    tuned = np.nextafter(thresholds[np.argmax(true_rates - false_rates)], -np.inf)
+    validation = {"validation_error": float(errors["validation"].mean())}
+    return [detection_scores(errors["test"], errors["others"], t) | validation for t in (threshold, tuned)]
+
+
+def detection_scores(normal_errors, anomaly_errors, threshold):
+    """Return a dict of what calling every error above `threshold` an anomaly comes to.
+
+    `auc`, the chance that an anomaly's error is larger than a normal one's, ties counting half, and
+    `average_precision` need no threshold; `base_rate` is the share of anomalies.
+    """
+    from sklearn import metrics
+    labels, errors = labelled(normal_errors, anomaly_errors)
+    called = errors > threshold
+    tn, fp, fn, tp = metrics.confusion_matrix(labels, called, labels=[0, 1]).ravel().tolist()
+    specificity, recall = tn / (tn + fp), tp / (tp + fn)
+    return {"auc": float(metrics.roc_auc_score(labels, errors)), "base_rate": float(labels.mean()),
+            "average_precision": float(metrics.average_precision_score(labels, errors)), "threshold": float(threshold),
+            "precision": tp / max(1, tp + fp), "recall": recall, "f1": 2 * tp / (2 * tp + fp + fn),
+            "specificity": specificity, "false_alarms": 1 - specificity,
+            "balanced_accuracy": (recall + specificity) / 2,
+            "true_negatives": tn, "false_positives": fp, "false_negatives": fn, "true_positives": tp}
+
+
+def labelled(normal_errors, anomaly_errors):
+    """Return (labels, errors): 0 for normal pictures and 1 for anomalies, and all errors, in one row each."""
+    labels = np.repeat([0, 1], [len(normal_errors), len(anomaly_errors)])
+    return labels, np.concatenate([normal_errors, anomaly_errors], dtype=np.float64)
+
+
 def load_pictures():
     """Return (Faces, name of the normal person): LFW if it is there, else the shipped digits, named "digit 0" to 9."""
     faces = load_lfw(PORTRAIT_SIZE)
@@ -105,23 +184,23 @@ def pictures_source(setting=None):
 def score_choice(setting):
     """Return the ChoiceResult of one setting, whose `seed` does not say here what is tested."""
     faces, normal = load_pictures()
-    roles = anomaly.assign_roles(faces.people, normal)
+    roles = assign_roles(faces.people, normal)
     seen = np.isin(roles, ("train", "validation", "set_aside"))
     x, rebuilt, *_ = learn_and_rebuild(setting, faces.images[seen], roles[seen])
     errors = squared_errors(rebuilt, x)
     held_out, set_aside = (errors[roles[seen] == role] for role in ("validation", "set_aside"))
-    return ChoiceResult(setting, normal, float(held_out.mean()), anomaly.auc(held_out, set_aside))
+    return ChoiceResult(setting, normal, float(held_out.mean()), detection_scores(held_out, set_aside, np.inf)["auc"])
 
 
 def run_detection(setting, progress=False):
     """Let one detector learn the training normals and rebuild every picture once; return its run folder's path."""
     faces, normal = load_pictures()
-    roles = anomaly.assign_roles(faces.people, normal, setting.seed)
+    roles = assign_roles(faces.people, normal, setting.seed)
     with RunFolder.recording(f"{setting.label}-s{setting.seed}", DETECTION.described(setting, faces.source)) as folder:
         x, rebuilt, scaler, model, history = learn_and_rebuild(setting, faces.images, roles, progress)
         errors = squared_errors(rebuilt, x).astype(np.float32)
         by_role = {role: errors[roles == role] for role in ROLES}
-        scores, tuned_scores = anomaly.judge(by_role)
+        scores, tuned_scores = judge(by_role)
         folder.save_arrays("errors", **by_role)
         cases = pick_cases(errors, roles, scores["threshold"])
         rows = list(cases.values())
@@ -141,7 +220,7 @@ def learn_and_rebuild(setting, images, roles, progress=False):
     them. The model is None for PCA and the mean picture.
     """
     crops = crop_pictures(images, setting.size, setting.size, setting.crop)
-    x, scaler = anomaly.scale_pictures(crops, roles == "train")
+    x, scaler = scale_pictures(crops, roles == "train")
     train = x[roles == "train"]
     if setting.mirrored:
         mirror_images = train.reshape(-1, setting.size, setting.size)[:, :, ::-1]
@@ -160,11 +239,7 @@ def learn_and_rebuild(setting, images, roles, progress=False):
 
 
 def pick_cases(errors, roles, threshold):
-    """Return a dict case -> row of the picture that is shown; a case that does not occur is left out.
-
-    A hit (true negative, true positive) is the test picture with the median error of its case, a miss (false positive,
-    false negative) the one whose error is the farthest from the threshold.
-    """
+    """Return a dict case -> row of the picture that is shown, see CASES; a case that does not occur is left out."""
     cases, order = {}, np.argsort(errors, kind="stable")
     for case, (role, is_flagged, share) in CASES.items():
         rows = order[(roles[order] == role) & ((errors[order] > threshold) == is_flagged)]
@@ -199,10 +274,7 @@ def detector_settings(base, bottlenecks, seeds):
 
 
 def best_label(groups):
-    """Return the label of the autoencoder with the least validation error, from a dict label -> results, a seed each.
-
-    The errors compare: all have the same validation pictures.
-    """
+    """Return the label of the autoencoder with the least validation error, from a dict label -> results, a seed each."""
     labels = [label for label in groups if label.startswith("autoencoder")]
     return min(labels, key=lambda label: mean_of(groups[label], "validation_error"))
 
@@ -229,7 +301,7 @@ def detector_facts(groups, whole):
              "pca_auc": pca_auc.mean(), "seeds_ahead_of_pca": np.sum(auc > pca_auc),
              "least_gain_over_pca": np.min(auc - pca_auc), "mean_auc": mean_of(groups["mean picture"], "auc"),
              "base_rate": base_rate, "everything_f1": 2 * base_rate / (1 + base_rate)}
-    everyone = [anomaly.detection_scores(r.errors["test"], np.concatenate([r.errors["others"], r.errors["set_aside"]]),
+    everyone = [detection_scores(r.errors["test"], np.concatenate([r.errors["others"], r.errors["set_aside"]]),
                                          r.scores["threshold"]) for r in runs]
     facts |= {f"everyone_{name}": fmean(scores[name] for scores in everyone)
               for name in ("auc", "precision", "recall", "f1")}

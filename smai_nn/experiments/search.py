@@ -1,7 +1,7 @@
 """Section 1.5, goal 1: the smallest network that has 91% of all pixels right.
 
-Up to four hidden layers of tanh or ReLU take part. (A sigmoid is a tanh in other units, which the next layer makes up
-for; an identity adds nothing.) The methods of `Search` say how it is done.
+Hidden layers are of tanh or ReLU. (A sigmoid is a tanh in other units, which the next layer makes up for; an identity
+adds nothing.) The methods of `Search` say how it is done.
 """
 
 import dataclasses
@@ -14,7 +14,6 @@ import numpy as np
 from scipy.optimize import minimize
 
 from smai_nn.activations import ACTIVATIONS, Sigmoid
-from smai_nn.checks import require_integer, require_number
 from smai_nn.datasets.border import BorderDataset
 from smai_nn.experiments.border import border_source
 from smai_nn.files import load_json, save_json
@@ -46,10 +45,6 @@ class SearchSetting:
     rounds: int = 3  # each with new starts
     iterations: int = 50  # of L-BFGS, in every fit
     seed: int = 0
-
-    def __post_init__(self):
-        require_number(self.target, "target", 0, 1)
-        require_integer(self.max_parameters, "max_parameters", 5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,9 +192,8 @@ class Search:
     @property
     def winner(self):
         """The Network with the fewest parameters that reaches the target; if none does, that with the most pixels."""
-        best = sorted(self.best.values(), key=lambda network: -network.correct)
-        reached = [network for network in best if network.correct >= self.needed]
-        return min(reached or best[:1], key=lambda network: network.architecture.parameter_count)
+        return min(self.best.values(), key=lambda network: (
+            max(0, self.needed - network.correct), network.architecture.parameter_count, -network.correct))
 
 
 def border_points(dataset):

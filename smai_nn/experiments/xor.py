@@ -1,7 +1,4 @@
-"""Section 1.3: XOR with many architectures, and the check of their gradients.
-
-In: an XorSetting a run. Out: one study of all runs (a folder, a table, all final parameters), their facts.
-"""
+"""Section 1.3: XOR with many architectures, and the check of their gradients."""
 
 import dataclasses
 import itertools
@@ -64,8 +61,8 @@ class XorResult:
 def xor_settings(widths, families, outputs, seeds):
     """Return every combination as a list of XorSetting; the gradient is checked in the runs of the first seed.
 
-    `families` are tuples of the hidden layers' activations; each has every one of `widths` in all layers, and those of
-    two layers also 8-4 and 4-8. `outputs` holds (output activation, loss) pairs.
+    `families` are tuples of the hidden layers' activations, `outputs` pairs (output activation, loss). Each family has
+    every one of `widths` in all layers, and those of two layers also 8-4 and 4-8.
     """
     shapes = [(family, (width,) * len(family)) for family in families for width in widths]
     shapes += [(family, pair) for family in families if len(family) == 2 for pair in ((8, 4), (4, 8))]
@@ -150,10 +147,10 @@ def xor_facts(results, controls):
 
 
 def check_gradients():
-    """Compare backpropagation with central differences in a 2-6-6-2 network for every activation and loss.
+    """Compare backpropagation with central differences in a 2-6-6-2 network, on XOR and its complement as two outputs.
 
-    The four samples of XOR and its complement are one batch. Return {(activation, loss): largest relative error of any
-    entry for each of EPSILONS, an array}, how many entries were compared, and how many left out.
+    Return {(activation, loss): largest relative error of any entry for each of EPSILONS, an array}, how many entries
+    were compared, and how many left out.
     """
     x, y = xor_arrays()
     targets = np.hstack([y, 1 - y])  # (4, 2)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from smai_nn.files import write_atomically
-from smai_nn.plots.maps import COLUMN, ROW
+from smai_nn.plots.border import COLUMN, ROW
 from smai_nn.plots.reconstruction import rgb
 from smai_nn.plots.style import JPEG_QUALITY, METHOD_COLOURS, describe, drawn, new_figure
 

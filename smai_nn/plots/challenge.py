@@ -6,8 +6,7 @@ from matplotlib.lines import Line2D
 from smai_nn.experiments.border import group
 from smai_nn.experiments.challenge_facts import best_of_all, smallest
 from smai_nn.experiments.samples import TARGET
-from smai_nn.plots.curves import SAMPLES
-from smai_nn.plots.maps import COLUMN, ROW
+from smai_nn.plots.border import COLUMN, ROW, SAMPLES
 from smai_nn.plots.style import (
     BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, colour_bar, describe, new_figure, plain_log_scale, share_legend)
 
@@ -17,8 +16,8 @@ METHODS = (ORANGE, RED, PURPLE, BLUE, GREEN)  # their colours, in the order of t
 
 def plot_frontier(results):
     """Show the best accuracy of every architecture over all searches against its parameters."""
-    figure, axes = new_figure(width=8.5, height=4.2)
-    panel, truth = axes[0, 0], results[0].truth
+    figure, ((panel,),) = new_figure(width=8.5, height=4.2)
+    truth = results[0].truth
     best = {architecture: correct / truth.size for architecture, correct in best_of_all(results).items()}
     for depth, (colour, marker) in DEPTHS.items():
         own = [a for a in best if len(a.hidden) == depth]

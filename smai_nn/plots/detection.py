@@ -3,9 +3,8 @@
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from smai_nn.experiments.anomaly import labelled
-from smai_nn.plots import style
-from smai_nn.plots.style import BLACK, colour_bar, describe, new_figure
+from smai_nn.experiments.detection import labelled
+from smai_nn.plots.style import BLACK, GREEN, SERIES, colour_bar, describe, new_figure
 
 ANOMALY = "#888888"
 MARKS = "circle: threshold of 95%, diamond: tuned threshold"
@@ -16,7 +15,7 @@ def plot_errors(run):
     figure, axes = new_figure(width=7, height=3.6)
     panel, (normal, anomalous) = axes[0, 0], (run.errors["test"], run.errors["others"])
     edges = np.linspace(0, np.quantile(np.concatenate([normal, anomalous]), 0.995), 50)
-    for errors, colour, label in ((anomalous, ANOMALY, "all others"), (normal, style.GREEN, run.normal)):
+    for errors, colour, label in ((anomalous, ANOMALY, "all others"), (normal, GREEN, run.normal)):
         panel.hist(errors, edges, weights=np.full(len(errors), 1 / len(errors)), color=colour, alpha=0.6,
                    label=f"{label} ({len(errors):,} pictures)")
     for scores, line, label in ((run.scores, "-", "95% of the validation normals pass"),
@@ -29,9 +28,8 @@ def plot_errors(run):
 
 def plot_roc(runs):
     """Show the ROC curves of three autoencoders, PCA and mean picture with their operating points."""
-    figure, axes = new_figure(width=6.4, height=5)
-    panel = axes[0, 0]
-    for run, colour, line in zip(runs, style.SERIES, ("-", "-", "-", "--", ":")):  # the colours of the losses
+    figure, ((panel,),) = new_figure(width=6.4, height=5)
+    for run, colour, line in zip(runs, SERIES, ("-", "-", "-", "--", ":")):  # the colours of the losses
         false_rates, true_rates, _ = roc_curve(*labelled(run.errors["test"], run.errors["others"]))
         label = f"{run.setting.label}: AUC {run.scores['auc']:.3f}"
         panel.plot(false_rates, true_rates, line, color=colour, label=label)
@@ -72,8 +70,7 @@ def plot_cases(run):
                "original: the box": ((cases["compared"] - low) / (high - low), "gray", 1),
                "reconstruction": ((cases["rebuilt"] - low) / (high - low), "gray", 1),
                "error map": (cases["squares"], "magma", np.quantile(cases["squares"], 0.995))}
-    figure, axes = new_figure(width=9.8, height=1.65 * len(cases["case"]))
-    panel = axes[0, 0]
+    figure, ((panel,),) = new_figure(width=9.8, height=1.65 * len(cases["case"]))
     for j, (pictures, colours, highest) in enumerate(columns.values()):
         for i, picture in enumerate(pictures):
             shown = panel.imshow(picture, cmap=colours, vmin=0, vmax=highest,

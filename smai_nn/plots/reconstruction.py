@@ -1,14 +1,15 @@
-"""Figures of section 2: fits of one row, waves, losses over epochs and against blur; mosaics of pictures and maps."""
+"""Figures of sections 2 and 3.1: fits of one row, waves, losses; pictures, maps and digits side by side."""
 
 import numpy as np
 from matplotlib.colors import LogNorm
 
 from smai_nn.experiments.border import group
 from smai_nn.experiments.reconstruction import DETAIL
-from smai_nn.plots.maps import COLUMN, ROW
+from smai_nn.plots.border import COLUMN, ROW
 from smai_nn.plots.style import BLACK, BLUE, METHOD_COLOURS, RED, colour_bar, describe, new_figure, share_legend
 
 DASHES = {1: "-", 5: ":", 15: "--", 25: "-"}  # by the size of a mapping
+GAP = 2  # px between digits
 
 
 def plot_row_fits(row, fits):
@@ -127,14 +128,28 @@ def plot_blurred(targets, runs, title, boxes=((0, 0, 1),)):
 
     `boxes` is what is shown, a list of (top, left, side) in parts of a picture.
     """
-    levels, rows = [run.setting.level for run in next(iter(runs.values()))], []
+    levels = [run.setting.level for run in next(iter(runs.values()))]
     sources = {"target": targets} | {name: [run.image for run in own] for name, own in runs.items()}
+    boxes = np.rint(np.multiply(boxes, len(targets[0]))).astype(int)
+    rows = []
     for name, pictures in sources.items():
-        rows.append([])
-        for top, left, side in np.rint(np.multiply(boxes, len(targets[0]))).astype(int):
-            rows[-1] += [(f"{name} {level}", picture[top:top + side, left:left + side])
-                         for level, picture in zip(levels, pictures)]
+        rows.append([(f"{name} {level}", picture[top:top + side, left:left + side])
+                     for top, left, side in boxes for level, picture in zip(levels, pictures)])
     return plot_mosaic(rows, title)
+
+
+def plot_digits(classes, rows, title):
+    """Show one digit of each class, the classes side by side: `rows` maps a name to (classes, height, width)."""
+    height, width = (size + GAP for size in next(iter(rows.values())).shape[1:])
+    canvas = np.block([[np.pad(picture, (0, GAP), constant_values=1) for picture in pictures]
+                       for pictures in rows.values()])
+    figure, ((panel,),) = new_figure(width=1.9 + 0.76 * len(classes), height=0.9 + 0.76 * len(rows))
+    picture = panel.imshow(canvas[:-GAP, :-GAP], cmap="gray", vmin=0, vmax=1)
+    panel.set_xticks((np.arange(len(classes)) + 0.5) * width, classes)
+    panel.set_yticks((np.arange(len(rows)) + 0.5) * height, list(rows))
+    figure.colorbar(picture, cax=panel.inset_axes([1.015, 0, 0.012, 1])).set_label("intensity")
+    describe(panel, title, f"digit class ({width - GAP} x {height - GAP} px each)", "picture")
+    return figure
 
 
 def rgb(picture):

@@ -7,9 +7,8 @@ from smai_nn.experiments.detection import DetectionResult
 from smai_nn.experiments.reconstruction import ReconstructionResult
 from smai_nn.experiments.samples import SampleResult
 from smai_nn.experiments.search import SearchResult
-from smai_nn.plots.compression import plot_digits
-from smai_nn.plots.curves import plot_loss_against_samples
-from smai_nn.plots.maps import plot_map_prediction
+from smai_nn.plots.border import plot_loss_against_samples, plot_map_prediction
+from smai_nn.plots.reconstruction import plot_digits
 
 
 def run_figures(result):
@@ -24,8 +23,8 @@ def run_figures(result):
             return {"loss": _loss(result, setting.label, "bce" if setting.uses_gradients else "squared error")}
         case DigitResult():
             rows = {"original": result.originals, "reconstruction": result.rebuilt}
-            return {"loss": _loss(result, setting.architecture, "mse"),
-                    "digits": plot_digits(result.classes, rows, f"Test digits through {setting.architecture}")}
+            return {"loss": _loss(result, setting.label, "mse"),
+                    "digits": plot_digits(result.classes, rows, f"Test digits through {setting.label}")}
         case ReconstructionResult() | DetectionResult() if result.history.epoch_loss:  # not of PCA or the mean picture
             return {"loss": _loss(result, setting.label, "mse")}
     return {}

@@ -32,7 +32,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SMAI_RUNS"] = folder
         result = read_digits(run_digits(setting, True))
-    print(f"{result.setting.architecture}, {epochs} epochs, {time.process_time():.0f} s of one core: "
+    print(f"{result.setting.label}, {epochs} epochs, {time.process_time():.0f} s of one core: "
           f"MSE {result.train_mse:.5f} on training, {result.test_mse:.5f} on test digits; "
           f"aim {LITERATURE_MSE:.5f}")
 

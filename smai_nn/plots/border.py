@@ -1,22 +1,60 @@
-"""Curves: loss against samples seen, final loss, accuracy and costs against settings, gradients against the step."""
+"""Figures of part 1: the border's picture, mask and maps; losses, accuracies and costs of runs; gradients' errors."""
 
 import numpy as np
+from matplotlib.colors import ListedColormap, to_rgb
+from matplotlib.patches import Patch
 
 from smai_nn.experiments.border import group, median, values_of
-from smai_nn.plots.style import ACTIVATION_STYLES, SERIES, describe, new_figure, plain_log_scale, share_legend
+from smai_nn.plots.style import (
+    ACTIVATION_STYLES, BLACK, SERIES, SKY, describe, new_figure, plain_log_scale, share_legend)
 
-SAMPLES = "training samples seen"
+COUNTRY_COLOURS = ("#FFA500", "#8A2BE2")  # the picture's own: Netherlands, Belgium
+PALE = tuple(tuple(0.5 + 0.5 * c for c in to_rgb(colour)) for colour in COUNTRY_COLOURS)  # the truth below the errors
+COLUMN, ROW, SAMPLES = "column (px)", "row (px)", "training samples seen"
+
+
+def plot_picture_and_mask(image, mask, countries):
+    """Show the RGB picture (height, width, 3) and its 0-1 mask (height, width) side by side."""
+    figure, axes = new_figure(1, 2, height=4.2)
+    axes[0, 0].imshow(image)
+    describe(axes[0, 0], "The picture", COLUMN, ROW, legend="below", handles=country_patches(countries), columns=2)
+    axes[0, 1].imshow(mask, cmap="gray_r", vmin=0, vmax=1)
+    patches = [Patch(facecolor=colour, edgecolor="black", label=f"{label}: {country}")
+               for label, colour, country in zip((0, 1), ("white", "black"), countries)]
+    describe(axes[0, 1], "The binary mask", COLUMN, ROW, legend="below", handles=patches, columns=2)
+    return figure
+
+
+def plot_map_prediction(truth, predicted, countries, title):
+    """Show truth, prediction and errors over the pale truth side by side; both maps are 0-1 (height, width)."""
+    figure, axes = new_figure(1, 3, width=3.0, height=3.6, margins=(0.45, 0.9, 0.05, 0.25))
+    wrong, errors = predicted != truth, np.array(PALE)[truth]                    # (height, width), with RGB
+    errors[wrong] = np.array([to_rgb(BLACK), to_rgb(SKY)])[truth[wrong]]
+    pictures = {"Ground truth": truth, f"{title}: {1 - wrong.mean():.2%} correct": predicted,
+                f"Errors over the truth: {wrong.sum()} px": errors}
+    for panel, (text, picture) in zip(axes[0], pictures.items()):
+        panel.imshow(picture, cmap=ListedColormap(COUNTRY_COLOURS), vmin=0, vmax=1)
+        describe(panel, text, COLUMN, ROW)
+    one, other = countries
+    entries = [(PALE[0], f"{one}, right"), (PALE[1], f"{other}, right"), (BLACK, f"{one} taken for {other}"),
+               (SKY, f"{other} taken for {one}")]
+    patches = [Patch(color=colour, label=label) for colour, label in entries]
+    figure.legend(handles=[*country_patches(countries), *patches], loc="lower center", ncols=3)
+    return figure
+
+
+def country_patches(countries):
+    """Return a legend's entries for the countries' colours."""
+    return [Patch(color=colour, label=country) for colour, country in zip(COUNTRY_COLOURS, countries)]
 
 
 def plot_loss_against_samples(histories, title="Training loss against samples seen", loss_name="training loss"):
     """Show the loss of `histories`, a dict label -> History, per epoch; of one alone also the band of its iterations.
 
     The horizontal axis counts every data point passed through train(), so that runs with other batch sizes and
-    accumulations compare. The vertical axis ends at half the least epoch mean: now and then a small batch of easy
-    samples lies far below, where it is not shown.
+    accumulations compare. The vertical axis ends at half the least epoch mean; some single batches lie far below.
     """
-    figure, axes = new_figure(width=6.4, height=3, margins=(0.7, 0.5, 0.2, 0.3))
-    panel = axes[0, 0]
+    figure, ((panel,),) = new_figure(width=6.4, height=3, margins=(0.7, 0.5, 0.2, 0.3))
     for colour, (label, history) in zip(SERIES, histories.items()):
         if len(histories) == 1:  # the ranges of 300 stretches look as all points do, and make a smaller file
             losses = np.array(history.iteration_loss)
@@ -34,10 +72,7 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
 
 
 def plot_effect(runs, by, x_label):
-    """Show final loss and accuracy against `by`, "depth" or "width": medians over seeds, bands least to greatest.
-
-    A line for each activation; runs without the stopping rule have a dashed one.
-    """
+    """Show final loss and accuracy against `by`, "depth" or "width": medians over seeds, bands least to greatest."""
     figure, axes = new_figure(1, 2, width=4.8, height=3.6)
     for panel, name, y_label in zip(axes[0], ("loss", "accuracy"), ("loss on the map (BCE)", "accuracy")):
         for (activation, patience), own in group(runs, "activation", "patience").items():
@@ -57,10 +92,7 @@ def plot_effect(runs, by, x_label):
 
 
 def plot_costs(runs):
-    """Show samples (left) and seconds (right) until early stopping against batch size, a point a setting (medians).
-
-    Colours are learning rates, markers accumulation steps.
-    """
+    """Show samples (left) and seconds (right) until early stopping against batch size, a point a setting (medians)."""
     figure, axes = new_figure(1, 2, width=4.8, height=3.9)
     colours = dict(zip(group(runs, "learning_rate"), SERIES))
     markers = dict(zip(group(runs, "grad_accumulation_steps"), "os^"))
