@@ -106,12 +106,6 @@ def test_cases_are_of_their_kind_and_their_error_maps_are_their_errors(folder):
     assert named["true negative"] == "digit 0" != named["true positive"]
 
 
-def test_the_box_with_the_largest_auc_is_the_best():
-    choices = [detection.ChoiceResult(dataclasses.replace(TINY, crop=box), "x", 1.0, area)
-               for box, area in zip(detection.BOXES, (0.6, 0.9, 0.7))]
-    assert detection.best_crop(choices) == detection.BOXES[1]
-
-
 def test_every_bottleneck_of_the_profiles_is_narrower_than_its_neighbours():
     for profile in PROFILES.values():
         assert max(profile.faces.bottlenecks) < min(profile.faces.hidden)

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from smai_nn.experiments.reconstruction import (
-    MAPPINGS, ComparedResult, ReconstructionResult, ReconstructionSetting, blur_facts, blur_settings, blur_table, choose,
-    falling_facts, fit_row, mapping_facts, mapping_settings, mapping_table, read_reconstruction, run_compared,
+    MAPPINGS, ComparedResult, ReconstructionResult, ReconstructionSetting, blur_facts, blur_settings, blur_table,
+    choose, falling_facts, fit_row, mapping_facts, mapping_settings, mapping_table, read_reconstruction, run_compared,
     run_reconstruction, scaling_facts, scaling_settings, scaling_table, screening_settings, steepest_rise)
 from smai_nn.features import get_fourier, get_polynomial
 from smai_nn.metrics import energy_above, psnr

@@ -35,10 +35,8 @@ class DigitSetting:
     def __post_init__(self):
         require_choice(self.optimizer, "optimizer", tuple(OPTIMIZERS))
 
-    @property
-    def label(self):
-        """All widths, such as "784-256-128-32-128-256-784"."""
-        return "-".join(map(str, (SIZE ** 2, *self.hidden, self.bottleneck, *self.hidden[::-1], SIZE ** 2)))
+    label = property(lambda self: "-".join(map(str, (
+        SIZE ** 2, *self.hidden, self.bottleneck, *self.hidden[::-1], SIZE ** 2))), doc="Such as 784-256-32-256-784.")
 
 
 @dataclasses.dataclass(frozen=True)

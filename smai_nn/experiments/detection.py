@@ -58,10 +58,8 @@ class DetectionSetting:
     def __post_init__(self):
         require_choice(self.detector, "detector", DETECTORS)
 
-    @property
-    def label(self):
-        """Detector and bottleneck, such as "autoencoder 24"."""
-        return self.detector if self.detector == "mean picture" else f"{self.detector} {self.bottleneck}"
+    label = property(lambda self: self.detector if self.detector == "mean picture" else
+                     f"{self.detector} {self.bottleneck}", doc='Such as "autoencoder 24".')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,9 +112,9 @@ def assign_roles(names, normal, seed=None):
 def scale_pictures(images, is_train):
     """Return (rows, scaler): pictures uint8 (n, height, width) as rows float32 (n, height * width).
 
-    Each picture gets mean 0 and variance 1, since brightness and contrast do not tell who is on it; then each pixel
-    gets mean 0 and variance 1 over the training pictures, `is_train` (n,) bool, so that all pixels count alike. What
-    does not vary becomes 0. The scaler's `inverse_transform` takes the scaling by pixel back.
+    Each picture gets mean 0 and variance 1, since brightness and contrast do not tell who is on it; then each pixel,
+    over the training pictures, `is_train` (n,) bool, so that all pixels count alike. What does not vary becomes 0. The
+    scaler's `inverse_transform` takes the scaling by pixel back.
     """
     from sklearn.preprocessing import StandardScaler  # loaded late, as metrics below: it takes a second
     rows = images.reshape(len(images), -1) / np.float32(255)
@@ -189,7 +187,8 @@ def score_choice(setting):
     x, rebuilt, *_ = learn_and_rebuild(setting, faces.images[seen], roles[seen])
     errors = squared_errors(rebuilt, x)
     held_out, set_aside = (errors[roles[seen] == role] for role in ("validation", "set_aside"))
-    return ChoiceResult(setting, normal, float(held_out.mean()), detection_scores(held_out, set_aside, np.inf)["auc"])
+    scores = detection_scores(held_out, set_aside, np.inf)
+    return ChoiceResult(setting, normal, float(held_out.mean()), scores["auc"])
 
 
 def run_detection(setting, progress=False):
@@ -216,11 +215,10 @@ def run_detection(setting, progress=False):
 def learn_and_rebuild(setting, images, roles, progress=False):
     """Learn the images (n, height, width) whose role is "train"; return (x, rebuilt, scaler, model, History).
 
-    The rows x (n, size * size) are all pictures, cropped and scaled, see scale_pictures, and `rebuilt` what came back of
-    them. The model is None for PCA and the mean picture.
+    The rows x (n, size * size) are all pictures, cropped and scaled, see scale_pictures; `rebuilt` is what came back.
+    The model is None for PCA and the mean picture.
     """
-    crops = crop_pictures(images, setting.size, setting.size, setting.crop)
-    x, scaler = scale_pictures(crops, roles == "train")
+    x, scaler = scale_pictures(crop_pictures(images, setting.size, setting.size, setting.crop), roles == "train")
     train = x[roles == "train"]
     if setting.mirrored:
         mirror_images = train.reshape(-1, setting.size, setting.size)[:, :, ::-1]
@@ -261,11 +259,6 @@ CHOICES = Study("detector-choices", 2, score_choice, ChoiceResult, pictures_sour
 DETECTION = Experiment("detection", 3, run_detection, read_detection, pictures_source)
 
 
-def best_crop(choices):
-    """Return the box with the largest AUC against people set aside: errors of other pixels do not compare."""
-    return max(choices, key=lambda result: result.set_aside_auc).setting.crop
-
-
 def detector_settings(base, bottlenecks, seeds):
     """Return the settings of autoencoder and PCA with each bottleneck, and of the mean picture, for all seeds."""
     kinds = [*((detector, width) for detector in DETECTORS[:2] for width in bottlenecks), ("mean picture", 0)]
@@ -274,7 +267,7 @@ def detector_settings(base, bottlenecks, seeds):
 
 
 def best_label(groups):
-    """Return the label of the autoencoder with the least validation error, from a dict label -> results, a seed each."""
+    """Return the label of the autoencoder of least validation error, from a dict label -> results, one a seed."""
     labels = [label for label in groups if label.startswith("autoencoder")]
     return min(labels, key=lambda label: mean_of(groups[label], "validation_error"))
 
@@ -285,7 +278,7 @@ def mean_of(results, name, rule="scores"):
 
 
 def detector_facts(groups, whole):
-    """Return the facts of the detectors, a dict; `groups` as of `best_label`, `whole` likewise, on the whole picture.
+    """Return the facts of `groups`, see `best_label`, and `whole`, likewise, on whole pictures.
 
     Each is named "detector.…" and, where digits stand in, "digits_for_lfw.…", else "lfw.…".
     """
@@ -302,7 +295,7 @@ def detector_facts(groups, whole):
              "least_gain_over_pca": np.min(auc - pca_auc), "mean_auc": mean_of(groups["mean picture"], "auc"),
              "base_rate": base_rate, "everything_f1": 2 * base_rate / (1 + base_rate)}
     everyone = [detection_scores(r.errors["test"], np.concatenate([r.errors["others"], r.errors["set_aside"]]),
-                                         r.scores["threshold"]) for r in runs]
+                                 r.scores["threshold"]) for r in runs]
     facts |= {f"everyone_{name}": fmean(scores[name] for scores in everyone)
               for name in ("auc", "precision", "recall", "f1")}
     for name in ("precision", "recall", "f1", "balanced_accuracy", "false_alarms", "validation_error"):

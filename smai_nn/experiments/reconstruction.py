@@ -20,8 +20,6 @@ from smai_nn.trainer import Callback, History, TrainConfig, Trainer
 MAPPINGS = (("Raw", 1), ("Polynomial", 5), ("Polynomial", 15), ("Polynomial", 25),
             ("Fourier", 5), ("Fourier", 15), ("Fourier", 25))
 SCREENED_MAPPINGS = (("Raw", 1), ("Polynomial", 15), ("Fourier", 15))  # one of each method, which count alike
-SCALED_MAPPINGS = (("Raw", 1), ("Polynomial", 25), ("Fourier", 15))
-BLUR_MAPPINGS = (("Raw", 1), ("Fourier", 5))  # BASE and FOURIER
 SCALINGS = {"standard": "the loader's own", "pixels": "pixel numbers", "symmetric": "[-1, 1)"}  # of section 2.3
 RECIPE = ("optimizer", "learning_rate", "batch_size", "learning_rate_schedule")  # what the screening varies
 MARGIN = 0.5  # dB by which two short runs must differ to count as different
@@ -51,14 +49,10 @@ class ReconstructionSetting:
         require_choice(self.optimizer, "optimizer", tuple(OPTIMIZERS))
 
     method = property(lambda self: self.mapping[0], doc='"Raw", "Polynomial" or "Fourier".')
-    label = property(lambda self: method_label(self.method, self.mapping[1], self.mapping[1]),
-                     doc='The mapping with its size, such as "Fourier 25".')
-    key = property(lambda self: self.label.lower().replace(" ", ""),
-                   doc='The label as it stands in the names of facts, such as "fourier25".')
-    picture = property(lambda self: PureWindowsPath(self.image).stem,
-                       doc="The image's name without folder and ending, also of a Windows path.")
-    level = property(lambda self: int(self.picture.removeprefix("blur_")),
-                     doc='The blur, the number in a name such as "blur_3.jpg".')
+    label = property(lambda self: method_label(*self.mapping, self.mapping[1]), doc='Such as "Fourier 25".')
+    key = property(lambda self: self.label.lower().replace(" ", ""), doc='Such as "fourier25", in names of facts.')
+    picture = property(lambda self: PureWindowsPath(self.image).stem, doc="The image's name, also of a Windows path.")
+    level = property(lambda self: int(self.picture.removeprefix("blur_")), doc='The blur, 3 in "blur_3.jpg".')
 
     def loader(self):
         """Return the Modular_Dataloader of this run, with the features that `scaling` asks for."""
@@ -90,8 +84,8 @@ class ReconstructionResult:
     folder: Path
 
     psnr = property(lambda self: psnr(self.mse), doc="Peak signal-to-noise ratio of the reconstruction, dB.")
-    frames = property(lambda self: RunFolder(self.folder).arrays("frames"), doc="If they were kept: the pictures of all "
-                      "epochs, uint8 (epochs, height, width[, 3]), and the mse (epochs,) of each.")
+    frames = property(lambda self: RunFolder(self.folder).arrays("frames"), doc="If they were kept: the pictures of "
+                      "all epochs, uint8 (epochs, height, width[, 3]), and the mse (epochs,) of each.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +171,7 @@ SCREENING = Study("screening", 3, run_compared, ComparedResult, find_picture)
 def scaling_settings(size, epochs, seeds):
     """Return the settings of section 2.3: each mapping with each scaling and seed, at a constant rate."""
     base = ReconstructionSetting(size=size, max_epochs=epochs, learning_rate_schedule="constant")
-    return vary(base, seeds, mapping=SCALED_MAPPINGS, scaling=SCALINGS)
+    return vary(base, seeds, mapping=(("Raw", 1), ("Polynomial", 25), ("Fourier", 15)), scaling=SCALINGS)
 
 
 def screening_settings(candidates, size, epochs):
@@ -187,7 +181,7 @@ def screening_settings(candidates, size, epochs):
 
 
 def mapping_settings(chosen, size, epochs, seeds):
-    """Return section 2.4's settings: MAPPINGS on cat and smiley, with `epochs`, a dict, and pictures of the first seed."""
+    """Return section 2.4's settings: MAPPINGS on cat and smiley, `epochs` a dict; the first seed keeps its pictures."""
     cat = dataclasses.replace(chosen, size=size, max_epochs=epochs["cat"])
     smiley = dataclasses.replace(cat, image="smiley.png", image_type="Gray", max_epochs=epochs["smiley"])
     settings = vary(cat, seeds, mapping=MAPPINGS) + vary(smiley, seeds, mapping=MAPPINGS)
@@ -199,7 +193,7 @@ def blur_settings(names, size, max_epochs, seeds):
     base = ReconstructionSetting(hidden=(64, 64, 64), size=size, max_epochs=max_epochs, patience=10,
                                  learning_rate_schedule="constant")
     return [setting for level, name in names.items() for setting in
-            vary(base, seeds.get(level, (0,)), image=[name], mapping=BLUR_MAPPINGS)]
+            vary(base, seeds.get(level, (0,)), image=[name], mapping=(("Raw", 1), ("Fourier", 5)))]
 
 
 def choose(results):

@@ -17,11 +17,11 @@ def plot_picture_and_mask(image, mask, countries):
     """Show the RGB picture (height, width, 3) and its 0-1 mask (height, width) side by side."""
     figure, axes = new_figure(1, 2, height=4.2)
     axes[0, 0].imshow(image)
-    describe(axes[0, 0], "The picture", COLUMN, ROW, legend="below", handles=country_patches(countries), columns=2)
     axes[0, 1].imshow(mask, cmap="gray_r", vmin=0, vmax=1)
-    patches = [Patch(facecolor=colour, edgecolor="black", label=f"{label}: {country}")
-               for label, colour, country in zip((0, 1), ("white", "black"), countries)]
-    describe(axes[0, 1], "The binary mask", COLUMN, ROW, legend="below", handles=patches, columns=2)
+    one, other = countries
+    for panel, title, entries in ((axes[0, 0], "The picture", zip(COUNTRY_COLOURS, countries)),
+                                  (axes[0, 1], "The binary mask", [("white", f"0: {one}"), (BLACK, f"1: {other}")])):
+        describe(panel, title, COLUMN, ROW, legend="below", handles=_patches(entries), columns=2)
     return figure
 
 
@@ -36,16 +36,14 @@ def plot_map_prediction(truth, predicted, countries, title):
         panel.imshow(picture, cmap=ListedColormap(COUNTRY_COLOURS), vmin=0, vmax=1)
         describe(panel, text, COLUMN, ROW)
     one, other = countries
-    entries = [(PALE[0], f"{one}, right"), (PALE[1], f"{other}, right"), (BLACK, f"{one} taken for {other}"),
-               (SKY, f"{other} taken for {one}")]
-    patches = [Patch(color=colour, label=label) for colour, label in entries]
-    figure.legend(handles=[*country_patches(countries), *patches], loc="lower center", ncols=3)
+    entries = [*zip(COUNTRY_COLOURS, countries), (PALE[0], f"{one}, right"), (PALE[1], f"{other}, right"),
+               (BLACK, f"{one} taken for {other}"), (SKY, f"{other} taken for {one}")]
+    figure.legend(handles=_patches(entries), loc="lower center", ncols=3)
     return figure
 
 
-def country_patches(countries):
-    """Return a legend's entries for the countries' colours."""
-    return [Patch(color=colour, label=country) for colour, country in zip(COUNTRY_COLOURS, countries)]
+def _patches(entries):
+    return [Patch(facecolor=colour, edgecolor=BLACK, label=label) for colour, label in entries]
 
 
 def plot_loss_against_samples(histories, title="Training loss against samples seen", loss_name="training loss"):

@@ -77,14 +77,12 @@ def plot_blur_losses(results):
     return figure
 
 
-def plot_pictures(tiles):
-    """Show pictures side by side; a tile is (text, picture), uint8."""
-    return _panels([[(text, rgb(picture)) for text, picture in tiles]])[0]
-
-
 def plot_maps(rows, label, **colours):
     """Show rows of maps (height, width) with one colour bar; a tile is (text, values), `colours` are imshow's."""
-    figure, axes = _panels(rows, **colours)
+    figure, axes = new_figure(len(rows), len(rows[0]), width=9.6 / max(3, len(rows[0])), height=3)
+    for panel, (text, values) in zip(axes.ravel(), [tile for row in rows for tile in row]):
+        panel.imshow(values, **colours)
+        describe(panel, text, COLUMN, ROW)
     colour_bar(figure, axes[0, 0].images[0], axes.ravel().tolist(), label)
     return figure
 
@@ -94,15 +92,6 @@ def plot_errors(rows):
     errors = [[(text, np.abs(np.subtract(rgb(picture), rgb(target), dtype=float)).mean(axis=2) / 255)
                for text, picture, target in row] for row in rows]
     return plot_maps(errors, "absolute error, mean of the channels", cmap="magma", norm=LogNorm(1 / 255, 1, clip=True))
-
-
-def _panels(rows, **options):
-    """Show rows of tiles (text, picture), each on axes of its own; return figure and axes."""
-    figure, axes = new_figure(len(rows), len(rows[0]), width=9.6 / max(3, len(rows[0])), height=3)
-    for panel, (text, picture) in zip(axes.ravel(), [tile for row in rows for tile in row]):
-        panel.imshow(picture, **options)
-        describe(panel, text, COLUMN, ROW)
-    return figure, axes
 
 
 def plot_mosaic(rows, title):
