@@ -213,14 +213,12 @@ def effect_facts(runs, by, unruled):
              f"{by}.longer_best": max(longer.values()), f"{by}.longer_lost": max(longer.values()) - longer[max(longer)],
              f"{by}.longer_epochs": unruled[0].history.epochs}
     for name, own in group(runs, "activation").items():
-        settings = group(own, by)
-        accuracy = {value: median(seeds, "accuracy") for value, seeds in settings.items()}
+        accuracy = {value: median(seeds, "accuracy") for value, seeds in group(own, by).items()}
         first, last, best = min(accuracy), max(accuracy), max(accuracy, key=accuracy.get)
         facts |= {f"{by}.{name}.first": accuracy[first], f"{by}.{name}.last": accuracy[last],
                   f"{by}.{name}.best": accuracy[best], f"{by}.{name}.best_at": best,
                   f"{by}.{name}.gain": accuracy[best] - accuracy[first],
-                  f"{by}.{name}.lost": accuracy[best] - accuracy[last],
-                  f"{by}.{name}.last_loss": median(settings[last], "loss")}
+                  f"{by}.{name}.lost": accuracy[best] - accuracy[last]}
     return facts
 
 
