@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import warnings
@@ -15,7 +14,7 @@ from tiny import TinySetting, run_tiny
 
 from smai_nn import Adam, History, Linear, Model, Tanh, wandb_log
 from smai_nn.runs import (
-    MOST_ITERATIONS, RunFolder, _least_and_greatest, restore_setting, run_sweep, runs_root, username)
+    MOST_ITERATIONS, RunFolder, _least_and_greatest, restore_setting, runs_root, username)
 
 ROOT = Path(__file__).parents[1]
 
@@ -125,21 +124,6 @@ def test_the_record_depends_on_nothing_in_the_environment(tmp_path):
         assert text in records[0].read_bytes()
 
 
-def test_online_without_a_network_the_process_goes_offline_for_good_and_keeps_the_record(monkeypatch):
-    tried, record = [], wandb_log._record
-    monkeypatch.setattr(wandb_log, "_record", lambda *about: tried.append(about[-1]) or record(*about))
-    monkeypatch.setattr(wandb_log, "INIT_TIMEOUT", 1)
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # bound, but nobody listens
-        for name, value in (("MODE", "online"), ("API_KEY", "a" * 40 + " "),
-                            ("BASE_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")):
-            monkeypatch.setenv(f"WANDB_{name}", value)
-        folders = [RunFolder(path) for path in run_sweep(run_tiny, [TinySetting(3), TinySetting(4)], workers=1)]
-    assert tried == ["online", "offline", "offline"]
-    for folder in folders:
-        assert folder.metrics()["wandb"] == "offline" and len(list(folder.path.glob("run-*.wandb"))) == 1
-
-
 @pytest.mark.parametrize("wandb", [None, Mock(init=Mock(side_effect=OSError("disk full")))], ids=["missing", "broken"])
 def test_training_goes_on_with_one_warning_when_wandb_fails(monkeypatch, wandb):
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -154,7 +138,7 @@ def test_training_goes_on_with_one_warning_when_wandb_fails(monkeypatch, wandb):
 @pytest.mark.parametrize("number", [0, 7, 500])
 def test_a_record_has_few_rows_the_last_one_among_them_and_all_values_in_its_summary(number, monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setattr(wandb_log, "_record", lambda folder, config, rows, summary, mode: taken.extend([rows, summary]))
+    monkeypatch.setattr(wandb_log, "_record", lambda folder, config, rows, summary: taken.extend([rows, summary]))
     taken, rows = [], [{"loss": 1 / (n + 1), "accuracy": np.nan} for n in range(number)]
     assert wandb_log.log_run(tmp_path, {}, rows, {"epochs": number}) == "offline"
     assert len(taken[0]) == min(number, wandb_log.MOST_ROWS) and taken[0][-1:] == rows[-1:]
