@@ -12,9 +12,9 @@ from smai_nn.gradcheck import numerical_gradient
 from smai_nn.linear import Linear
 from smai_nn.losses import BCE, MSE
 from smai_nn.model import Model
-from smai_nn.optim import SGD, Adam, Momentum
+from smai_nn.optim import SGD, Adam
 from smai_nn.trainer import Callback, EarlyStopping, History, TrainConfig, Trainer
 
-__all__ = ["Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "MSE", "BCE", "Model", "SGD", "Momentum", "Adam", "Trainer",
+__all__ = ["Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "MSE", "BCE", "Model", "SGD", "Adam", "Trainer",
            "TrainConfig", "Callback", "History", "EarlyStopping", "numerical_gradient", "get_raw", "get_polynomial",
            "get_fourier", "Modular_Dataloader", "MLPAutoencoder"]

@@ -1,4 +1,4 @@
-"""Measures of how good a prediction is."""
+"""Measures of how good a prediction is, and the linear baseline of the autoencoders."""
 
 import math
 
@@ -36,3 +36,14 @@ def energy_above(picture, cycles):
     above = np.hypot(half_cycles[:, None], half_cycles) > 2 * cycles
     waves = dctn(np.asarray(picture, float), axes=(0, 1), norm="ortho")
     return float(np.square(waves[above]).sum() / waves.size)
+
+
+def pca_rebuilt(train, x, components):
+    """Return rows x (n, width) rebuilt from so many principal components of the rows `train`, or all that there are.
+
+    This is the best *linear* encoder and decoder (Baldi and Hornik 1989); 0 components leave the mean training row.
+    """
+    from sklearn.decomposition import PCA  # loaded late: it takes a second
+
+    pca = PCA(min(components, *train.shape), svd_solver="covariance_eigh").fit(train)  # exact and without chance
+    return (x - pca.mean_) @ pca.components_.T @ pca.components_ + pca.mean_

@@ -24,7 +24,7 @@ from smai_nn.plots.animation import last_frame, save_gif
 from smai_nn.plots.style import audit, encode
 from smai_nn.profiles import current_profile
 from smai_nn.runs import DEFAULT_USERNAME, RunFolder, runs_root, username, versions
-from smai_nn.wandb_log import mode_asked_for
+from smai_nn.wandb_log import wandb_mode
 
 FACTS = {}  # all facts recorded so far, by name
 SECONDS = "notebook.seconds_by_section."  # how the facts begin that say how long each section took
@@ -49,7 +49,7 @@ def start():
         banner(f"The figures carry the placeholder {DEFAULT_USERNAME}. Without your own email username they score 0: "
                "set SMAI_USERNAME and run the notebook again.")
     rows = [("username on all figures", username()), ("profile", profile.note), *overview(),
-            ("run folders", f"{_relative(runs_root())}/"), ("W&B mode", mode_asked_for()),
+            ("run folders", f"{_relative(runs_root())}/"), ("W&B mode", wandb_mode()),
             ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"),
             ("versions", ", ".join(f"{name} {version}" for name, version in versions().items()))]
     show_table([{"setting": name, "value": text} for name, text in rows])

@@ -41,25 +41,6 @@ class SGD(Optimizer):
         p -= self.learning_rate * g
 
 
-class Momentum(Optimizer):
-    """Gradient descent with momentum: v <- momentum * v + g; p <- p - learning_rate * v.
-
-    Source: Polyak 1964; so Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning".
-    """
-
-    def __init__(self, learning_rate=0.1, momentum=0.9):
-        super().__init__(learning_rate)
-        self.momentum = require_number(momentum, "momentum", 0, 1, high_open=True)
-
-    def _begin(self, parameters):
-        self._velocity = np.zeros_like(parameters)
-
-    def _step(self, p, g):
-        self._velocity *= self.momentum
-        self._velocity += g
-        p -= self.learning_rate * self._velocity
-
-
 class Adam(Optimizer):
     """Adam: p <- p - learning_rate * m' / (sqrt(v') + epsilon), from running means of g and g^2:
 
@@ -103,4 +84,4 @@ class Adam(Optimizer):
             p -= change
 
 
-OPTIMIZERS = {"sgd": SGD, "momentum": Momentum, "adam": Adam}
+OPTIMIZERS = {"sgd": SGD, "adam": Adam}

@@ -63,7 +63,7 @@ class PicturesProfile:
     screening_epochs: int = 15
     screened: tuple = (  # candidates: (optimizer, learning rate, batch size, schedule)
         ("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"), ("adam", 0.01, 128, "cosine"),
-        ("adam", 0.003, 128, "constant"), ("adam", 0.003, 512, "cosine"), ("momentum", 0.03, 128, "cosine"))
+        ("adam", 0.003, 128, "constant"), ("adam", 0.003, 512, "cosine"))
     epochs: dict = dataclasses.field(default_factory=lambda: {"smiley": 50, "cat": 150})  # in section 2.4
     mapping_seeds: tuple = (0, 1)  # likewise
     blur_levels: tuple = tuple(range(11))  # those of them that there are
@@ -80,7 +80,7 @@ class DigitProfile:
         default_factory=lambda: {32: 17, 8: 10, 2: 7})
     training_samples: int | None = None  # None: all
     trials: dict = dataclasses.field(  # optimizer -> learning rates that are tried
-        default_factory=lambda: {"sgd": (3.0, 10.0, 30.0), "momentum": (1.0, 3.0, 10.0), "adam": (0.001, 0.003, 0.01)})
+        default_factory=lambda: {"sgd": (3.0, 10.0, 30.0), "adam": (0.001, 0.003, 0.01)})
     trial_epochs: int = 2
     trial_samples: int = 10_000
 
@@ -121,12 +121,11 @@ QUICK = Profile(
                   batch_sizes=(4, 16), accumulations=(1, 4), slopes=(60.0, 120.0), noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,),
                   tuning_seeds=(100, 101), tuning_samples=2500, gradient_seeds=(0, 1), seeds=(0, 1, 2),
                   gradient_samples=10_000),
-    PicturesProfile(size=40, study_size=32, scaling_epochs=4, scaling_seeds=(0,), screening_epochs=4, mapping_seeds=(0,),
-                    screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"),
-                              ("momentum", 0.03, 128, "cosine")),
+    PicturesProfile(size=40, study_size=32, scaling_epochs=4, scaling_seeds=(0,), mapping_seeds=(0,), screening_epochs=4,
+                    screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine")),
                     blur_levels=(0, 2, 5, 10), blur_seeds={5: (0, 1)}, blur_max_epochs=60),
     DigitProfile(epochs={32: 6, 8: 3, 2: 3}, training_samples=4000, trial_samples=2000,
-                 trials={"sgd": (10.0,), "momentum": (1.0,), "adam": (0.003,)}),
+                 trials={"sgd": (10.0,), "adam": (0.003,)}),
     FacesProfile(seeds=(0, 1), bottlenecks=(4, 8, 16), hidden=(64, 32), max_epochs=15))
 
 PROFILES = {profile.name: profile for profile in (Profile(), QUICK)}

@@ -12,13 +12,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "smai_nn"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-HELPERS = "checks files metrics baselines"
+HELPERS = "checks files metrics"
 CORE = "activations losses linear optim model trainer autoencoder gradcheck features"  # datasets come before the last
 ARROWS = {  # room -> the rooms that it may import from, besides itself
     "checks": "",
     "files": "",
     "metrics": "checks",
-    "baselines": "checks metrics",
     "activations": "checks",
     "losses": "checks activations",
     "linear": "checks activations",
@@ -41,7 +40,7 @@ ARROWS = {  # room -> the rooms that it may import from, besides itself
 LIBRARIES = {  # library -> the rooms that may use it
     "matplotlib": "plots", "PIL": "datasets plots", "wandb": "wandb_log", "joblib": "runs",
     "threadpoolctl": "runs notebook", "IPython": "notebook", "nbformat": "__main__", "nbclient": "__main__",
-    "sklearn": "datasets baselines experiments plots", "scipy": "metrics experiments",
+    "sklearn": "datasets metrics experiments plots", "scipy": "metrics experiments",
     "torch": "", "pickle": ""}
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "IPython": "ipython"}  # where the name is another one
 NOT_IMPORTED = {"ipykernel", "pytest-xdist"}  # which the runner starts, and pytest loads

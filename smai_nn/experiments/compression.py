@@ -7,9 +7,9 @@ import numpy as np
 
 from smai_nn.activations import Sigmoid, Tanh
 from smai_nn.autoencoder import MLPAutoencoder
-from smai_nn.baselines import pca_rebuilt
 from smai_nn.checks import require_choice
 from smai_nn.datasets.mnist import SIZE, load_mnist
+from smai_nn.metrics import pca_rebuilt
 from smai_nn.optim import OPTIMIZERS
 from smai_nn.runs import Experiment, RunFolder, restore_setting
 from smai_nn.trainer import History, TrainConfig, Trainer

@@ -11,12 +11,11 @@ import numpy as np
 
 from smai_nn.activations import Identity
 from smai_nn.autoencoder import MLPAutoencoder
-from smai_nn.baselines import pca_rebuilt
 from smai_nn.checks import require_choice
 from smai_nn.datasets.images import crop_pictures
 from smai_nn.datasets.lfw import Faces, find_lfw, load_lfw
 from smai_nn.datasets.mnist import load_shipped
-from smai_nn.metrics import squared_errors
+from smai_nn.metrics import pca_rebuilt, squared_errors
 from smai_nn.optim import Adam
 from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
 from smai_nn.trainer import History, TrainConfig, Trainer

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from smai_nn.baselines import pca_rebuilt
+from smai_nn.metrics import pca_rebuilt
 
 X = np.random.default_rng(0).normal(size=(20, 4))
 
