@@ -56,7 +56,8 @@ def run_experiments(experiment, settings, description="runs"):
     its own, several over the cores. In a replay, raises ValueError for the first run that is missing.
     """
     wanted = {to_json(dataclasses.asdict(setting)): setting for setting in settings}
-    results = {text: _take(experiment, text, experiment.read, setting) for text, setting in wanted.items()}
+    read = functools.partial(_read_and_draw, experiment)
+    results = {text: _take(experiment, text, read, setting) for text, setting in wanted.items()}
     missing = [text for text, result in results.items() if result is None]
     if missing:
         single = len(missing) == 1
@@ -75,16 +76,20 @@ def run_experiment(experiment, setting):
 
 
 def _run_and_draw(experiment, setting, progress=False):
-    """Make one run, save the figures that belong into its folder, and return the folder's path."""
+    """Make one run and the figures that belong into its folder, and return the folder's path."""
     path = experiment.run(setting, progress=progress)
-    _draw(path, experiment.read(path))
+    _read_and_draw(experiment, path)
     return path
 
 
-def _draw(path, result):
-    pictures = {name: encode(figure, colours=16) for name, figure in run_figures(result).items()}
-    for name, picture in pictures.items():  # all at once, so that an interrupted run has all of them or none
-        RunFolder(path).save_picture(name, *picture)
+def _read_and_draw(experiment, path):
+    """Return the result in a run's folder; draw its figures if there are none, as where the run was interrupted."""
+    result = experiment.read(path)
+    if run_mode() != "replay" and not any(path.glob("*.png")):
+        pictures = {name: encode(figure, colours=16) for name, figure in run_figures(result).items()}
+        for name, picture in pictures.items():  # all at once, so that there are all of them or none
+            RunFolder(path).save_picture(name, *picture)
+    return result
 
 
 def run_study(study, settings, description=None):
@@ -92,7 +97,7 @@ def run_study(study, settings, description=None):
 
     The folder has plain values in `rows.json`, and all arrays of one name, end to end, in `arrays.npz`.
     """
-    settings, plain = list(settings), [dataclasses.asdict(setting) for setting in settings]
+    plain = [dataclasses.asdict(setting) for setting in settings]
     read = functools.partial(_read_rows, study, settings)
     results = _take(study, to_json(plain), read)
     if results is None:
@@ -134,11 +139,8 @@ def _take(experiment, text, read, *settings):
     if folder is None:
         if mode != "replay":
             return None
-        # The nearest one has the most entries of its setting in common.
-        others = {other: folder.path.name for (name, other), folder in _folders.items() if name == experiment.name}
-        nearest = max(others, key=lambda other: len({*other.split(", ")} & {*text.split(", ")}), default=None)
         raise ValueError(f"{experiment.name}: expected a run folder in {submission()} for {text[:300]}, found none; "
-                         f"the nearest is {others.get(nearest)}; train it")
+                         "train it")
     try:
         asked = folder.settings()
         if asked["version"] != experiment.version:
@@ -149,10 +151,7 @@ def _take(experiment, text, read, *settings):
             now = experiment.find_data(*settings).record()
             if now["sha256"] != asked["data"]["sha256"]:
                 raise ValueError(f"its data were {asked['data']}, now they are {now}")
-        result = read(folder.path)
-        if mode == "resume" and not any(folder.path.glob("*.png")):
-            _draw(folder.path, result)  # the run was interrupted before they were drawn
-        return result
+        return read(folder.path)
     except Exception as error:  # a damaged folder fails in many ways
         problem = f"{folder.path.name}: not taken, {type(error).__name__}: {error}"
         if mode == "replay":

@@ -1,7 +1,4 @@
-"""The training loop: batches, accumulation, stopping, history, callbacks.
-
-Data flows in as two arrays; out comes a History. Source: assignment section 1.2, items 4 and 5.
-"""
+"""The training loop: two arrays go in, a History comes out. Source: assignment section 1.2, items 4 and 5."""
 
 import dataclasses
 import math
@@ -51,13 +48,11 @@ class TrainConfig:
     relative_loss_threshold: float = 0.01  # relative drop of the loss that early stopping asks for
     learning_rate_schedule: str = "constant"  # or "cosine": from the optimizer's rate down to 0 at max_epochs
     input_noise: float = 0.0  # deviation of normal noise added to the inputs, not the targets, anew in each batch
-    evaluate_every: int = 1  # epochs between accuracies on all samples, for 0-1 targets; 0: never
     progress: bool = False  # show a tqdm bar
 
     def __post_init__(self):
         for name in ("batch_size", "grad_accumulation_steps", "max_epochs"):
             require_integer(getattr(self, name), name, 1)
-        require_integer(self.evaluate_every, "evaluate_every", 0)
         if self.patience is not None:
             EarlyStopping(self.patience, self.relative_loss_threshold)  # checks both
         require_number(self.input_noise, "input_noise", 0, math.inf, high_open=True)
@@ -72,7 +67,7 @@ class History:
     batch_size: int  # samples in one call of Model.train; the last one of an epoch may have fewer
     iteration_loss: list = dataclasses.field(default_factory=list)  # of each call of Model.train
     epoch_loss: list = dataclasses.field(default_factory=list)  # of each complete epoch, its sample-weighted mean
-    epoch_accuracy: list = dataclasses.field(default_factory=list)  # on all samples after it; NaN: not evaluated
+    epoch_accuracy: list = dataclasses.field(default_factory=list)  # on all samples after it; NaN where targets are not 0-1
     epoch_seconds: list = dataclasses.field(default_factory=list)  # of training, without the evaluation
     updates: int = 0  # calls of Model.update
     seconds: float = 0.0  # wall time of fit, evaluations and callbacks included
@@ -103,8 +98,8 @@ class History:
     @classmethod
     def restore(cls, series, summary):
         """Return the History of which `series` and `summary` are what the methods of these names gave."""
-        plain = {field.name: summary[field.name] for field in dataclasses.fields(cls) if field.name not in cls.SERIES}
-        return cls(**plain, **{name: np.asarray(series[name]).tolist() for name in cls.SERIES})
+        both = summary | {name: series[name].tolist() for name in cls.SERIES}
+        return cls(**{field.name: both[field.name] for field in dataclasses.fields(cls)})
 
     def _samples_after(self, iterations):
         batches = math.ceil(self.sample_count / self.batch_size)  # of one epoch
@@ -112,13 +107,7 @@ class History:
 
 
 class Callback:
-    """Base of what may look on while training, and stop it with `trainer.stop(reason)`.
-
-    >>> class StopWhenGoodEnough(Callback):
-    ...     def on_epoch_end(self, trainer):
-    ...         if trainer.history.epoch_loss[-1] < 0.01:
-    ...             trainer.stop("good enough")
-    """
+    """Base of what may look on while training, and stop it with `trainer.stop(reason)`."""
 
     def on_batch_end(self, trainer):
         """Called after every Model.train and the update that may follow it."""
@@ -132,14 +121,6 @@ class Trainer:
 
     Parameters: `model`; `config`, a TrainConfig; `rng`, the Generator that shuffles (required); `callbacks`, a list of
     Callback. While training, `trainer.history` grows.
-
-    >>> from smai_nn import Adam, Linear, Model, Sigmoid, Tanh
-    >>> rng = np.random.default_rng(0)
-    >>> x, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0], [1], [1], [0]])  # XOR
-    >>> model = Model([Linear(2, 8, Tanh, rng=rng), Linear(8, 1, Sigmoid, rng=rng)], "bce", Adam(0.05))
-    >>> history = Trainer(model, TrainConfig(batch_size=4, max_epochs=200, patience=None), rng=rng).fit(x, y)
-    >>> history.epochs, history.samples, history.epoch_accuracy[-1]
-    (200, 800, 1.0)
     """
 
     def __init__(self, model, config, *, rng, callbacks=()):
@@ -155,9 +136,9 @@ class Trainer:
     def fit(self, x, y=None):
         """Train on x (n, in_width) and y (n, out_width); return the History.
 
-        Instead of two arrays, x may be a data loader alone: whatever has the arrays `features` and `targets`. Every
-        epoch passes each sample once through Model.train, in shuffled order, in batches of batch_size (the last may be
-        smaller); after every grad_accumulation_steps of them, and at the epoch's end, Model.update is called.
+        Or x is a data loader alone, with the arrays `features` and `targets`. Every epoch passes each sample once
+        through Model.train, shuffled, in batches of batch_size (the last may be smaller); after every
+        grad_accumulation_steps of them, and at the epoch's end, Model.update is called.
 
         Raises ValueError for bad data; NonFiniteLossError, which names epoch, batch and learning rate, when the loss is
         no longer finite. On KeyboardInterrupt it returns what there is, with the stop reason "interrupted".
@@ -168,7 +149,9 @@ class Trainer:
                                  f"{type(x).__name__} alone")
             x, y = x.features, x.targets
         x, y = self.model.check_data(x, y)
-        self.history = history = History(len(x), self.config.batch_size, seed=_seed_of(self.rng))
+        sequence = self.rng.bit_generator.seed_seq
+        seed = f"{sequence.entropy} spawn {tuple(sequence.spawn_key)}"
+        self.history = history = History(len(x), self.config.batch_size, seed=seed)
         start, rate = time.perf_counter(), self.model.optimizer.learning_rate
         try:
             # Overflow is caught as a non-finite loss, with a better message than a warning.
@@ -199,8 +182,7 @@ class Trainer:
                 return
             history.epoch_loss.append(loss)
             history.epoch_seconds.append(time.perf_counter() - start)
-            evaluate = has_accuracy and config.evaluate_every and epoch % config.evaluate_every == 0
-            reached = accuracy(self.model.predict(x), y) if evaluate else math.nan
+            reached = accuracy(self.model.predict(x), y) if has_accuracy else math.nan
             history.epoch_accuracy.append(reached)
             if rule is not None and rule.should_stop(loss) and not history.stop_reason:
                 self.stop("early_stopping")
@@ -250,8 +232,3 @@ class Trainer:
             self.model.optimizer.learning_rate = rate * max(0.5 * (1 + math.cos(math.pi * progress)), 1e-9)
         self.model.update()
         history.updates += 1
-
-
-def _seed_of(rng):
-    sequence = rng.bit_generator.seed_seq
-    return f"{sequence.entropy}" + (f" spawn {tuple(sequence.spawn_key)}" if sequence.spawn_key else "")

@@ -159,14 +159,10 @@ def test_accuracy_is_the_share_of_samples_on_the_right_side_after_each_epoch():
     assert history.epoch_accuracy == expected and len(expected) == 3
 
 
-@pytest.mark.parametrize("every, y, evaluated", [
-    (1, samples()[1], [1, 1, 1, 1, 1]), (2, samples()[1], [0, 1, 0, 1, 0]), (0, samples()[1], [0, 0, 0, 0, 0]),
-    (1, np.full((10, 1), 0.5), [0, 0, 0, 0, 0]), (1, np.ones((10, 2)), [0, 0, 0, 0, 0])])
-def test_accuracy_is_nan_where_it_is_not_evaluated_or_targets_are_not_single_labels(every, y, evaluated):
-    model = network((2, 3, y.shape[1]))
-    history = make_trainer(model, max_epochs=5, evaluate_every=every).fit(samples()[0], y)
-    np.testing.assert_array_equal(np.isfinite(history.epoch_accuracy), np.array(evaluated, bool))
-    assert np.isfinite(history.epoch_loss).all()
+@pytest.mark.parametrize("y", [np.full((10, 1), 0.5), np.ones((10, 2))])
+def test_accuracy_is_nan_where_targets_are_not_single_labels(y):
+    history = make_trainer(network((2, 3, y.shape[1]))).fit(samples()[0], y)
+    assert np.isnan(history.epoch_accuracy).all() and np.isfinite(history.epoch_loss).all()
 
 
 def test_a_diverged_run_raises_naming_epoch_batch_and_learning_rate():
@@ -245,14 +241,14 @@ def test_the_summary_holds_plain_final_figures():
     summary = history.summary()
     assert summary | {"seconds": 0} == {
         "final_loss": history.epoch_loss[-1], "final_accuracy": history.epoch_accuracy[-1], "epochs": 3, "samples": 30,
-        "updates": 9, "seconds": 0, "stop_reason": "max_epochs", "seed": "3", "sample_count": 10, "batch_size": 4}
+        "updates": 9, "seconds": 0, "stop_reason": "max_epochs", "seed": "3 spawn ()", "sample_count": 10, "batch_size": 4}
     assert 0 < sum(history.epoch_seconds) <= summary["seconds"] < 60
 
 
 @pytest.mark.parametrize("epochs", [3, 0], ids=["trained", "interrupted in the first epoch"])
 def test_a_history_comes_back_from_its_series_and_its_summary_as_json(epochs):
     callbacks = [] if epochs else [AtSamples(8, interrupt)]
-    history = make_trainer(network(), evaluate_every=2, callbacks=callbacks).fit(*samples())
+    history = make_trainer(network(), callbacks=callbacks).fit(samples()[0], np.full((10, 1), 0.5))
     summary = json.loads(json.dumps(history.summary(), allow_nan=False))
     restored = History.restore(history.series(), summary)
     assert history.epochs == epochs and str(restored) == str(history)  # as text, since NaN is not equal to itself
@@ -290,7 +286,6 @@ def test_bad_data_are_refused_before_training(x, y, message):
 @pytest.mark.parametrize("name, value, message", [
     *[(name, value, f"{name}: expected a whole number >= 1, got {value!r}")
       for name in ("batch_size", "grad_accumulation_steps", "max_epochs", "patience") for value in (0, 2.5, True)],
-    ("evaluate_every", -1, "evaluate_every: expected a whole number >= 0, got -1"),
     ("relative_loss_threshold", float("nan"), "relative_loss_threshold: expected a number in [0, 1), got nan"),
     ("input_noise", -1, "input_noise: expected a number in [0, inf), got -1"),
     ("learning_rate_schedule", "linear", "learning_rate_schedule: expected one of 'constant', 'cosine', got 'linear'"),

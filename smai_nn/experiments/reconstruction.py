@@ -115,7 +115,7 @@ def train(setting, loader, callbacks=(), progress=False):
     model = build_network((loader.feature_width, *setting.hidden, loader.channels), ReLU, Identity, loss="mse",
                           optimizer=OPTIMIZERS[setting.optimizer](setting.learning_rate), rng=initial_rng)
     config = TrainConfig(setting.batch_size, max_epochs=setting.max_epochs, patience=setting.patience,
-                         learning_rate_schedule=setting.learning_rate_schedule, evaluate_every=0, progress=progress)
+                         learning_rate_schedule=setting.learning_rate_schedule, progress=progress)
     return model, Trainer(model, config, rng=shuffle_rng, callbacks=callbacks).fit(loader)
 
 

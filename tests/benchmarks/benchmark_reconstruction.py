@@ -70,7 +70,7 @@ def own_epoch(loader, batch):
     rng = np.random.default_rng(0)
     model = build_network((loader.feature_width, *HIDDEN, loader.channels), ReLU, Identity, loss="mse",
                           optimizer=Adam(1e-3), rng=rng)
-    trainer = Trainer(model, TrainConfig(batch_size=batch, max_epochs=1, evaluate_every=0), rng=rng)
+    trainer = Trainer(model, TrainConfig(batch_size=batch, max_epochs=1), rng=rng)
     return lambda: trainer.fit(loader)
 
 
