@@ -36,10 +36,7 @@ LIMIT = 25_000_000  # bytes that may be committed
 
 
 def sections_of(notebook):
-    """Return the (number, title) of the section of every cell, ("", "set-up") before the first.
-
-    A section begins at a Markdown cell with a heading that starts with its number.
-    """
+    """Return the (number, title) of the heading above every cell, ("", "set-up") before the first with a number."""
     found, current = [], ("", "set-up")
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and (heading := HEADING.search(cell.source)):
@@ -49,7 +46,7 @@ def sections_of(notebook):
 
 
 def select(notebook, section):
-    """Return the notebook with the cells before the first section, and those of `section` and what is below it, alone."""
+    """Return the notebook with the set-up, and the cells of `section` and what is below it, alone."""
     sections = sections_of(notebook)
     if section not in dict(sections):
         raise ValueError(f"section {section}: expected one of {', '.join(filter(None, dict(sections)))}")
@@ -68,8 +65,8 @@ def stop(number, frame):
 def execute(notebook, destination, environment):
     """Run all cells, keeping outputs in `notebook`, which is written to `destination` whatever happens.
 
-    `environment` holds the kernel's environment variables. Returns None, or the error text of the cell that failed.
-    After a signal, raises SystemExit once the kernel has ended. Raises OSError if the copy cannot be written.
+    Returns None, or the error text of the cell that failed. After a signal, raises SystemExit once the kernel has
+    ended. Raises OSError if the copy cannot be written.
     """
     sections = sections_of(notebook)
     for cell in notebook.cells:
@@ -105,8 +102,7 @@ def execute(notebook, destination, environment):
 def publish(execution, notebook):
     """Replace NOTEBOOK by `notebook`, and the committed folder by results, figures and finished runs of `execution`.
 
-    Both happen or neither. Returns the folder's bytes. Raises ValueError for more than LIMIT, OSError where there is no
-    results.json or nothing can be written.
+    Returns the folder's bytes. Raises ValueError for more than LIMIT, or OSError, before anything is replaced.
     """
     target = submission()
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -62,19 +62,6 @@ def require_generator(rng):
     return rng
 
 
-def require_same_arrays(arrays, expected, name):
-    """Raise ValueError unless the dict `arrays` has the names and shapes of `expected`, and numbers that fit it."""
-    shapes, received = ({key: array.shape for key, array in each.items()} for each in (expected, arrays))
-    if wrong := sorted(key for key in shapes | received if shapes.get(key) != received.get(key)):
-        raise ValueError(f"{name}: expected another architecture, these arrays differ (expected, got): "
-                         + "; ".join(f"{key} ({shapes.get(key)}, {received.get(key)})" for key in wrong))
-    for key, array in arrays.items():
-        if array.dtype.kind != "f":
-            raise ValueError(f"{name}: expected floating-point numbers in {key}, got {array.dtype}")
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
-            require_finite(array.astype(expected[key].dtype), f"{name}: {key}")
-
-
 def array_property(name, doc):
     """Return a property, described by `doc`, for the array kept as `_name`, a view: assigning copies into it."""
     read = operator.attrgetter(f"_{name}")

@@ -114,7 +114,7 @@ def run_study(study, settings, description=None):
 
 
 def _save_rows(folder, results):
-    """Write a study's results, and return them as rows of plain values, an array's length in its place."""
+    """Write a study's results; return them as rows of plain values, an array's length in its place."""
     rows = [{name: value for name, value in vars(result).items() if name != "setting"} for result in results]
     names = [name for name, value in rows[0].items() if isinstance(value, np.ndarray)]
     folder.save_arrays("arrays", **{name: np.concatenate([row[name] for row in rows]) for name in names})

@@ -1,7 +1,4 @@
-"""Feature mappings of pixel coordinates, their scaling, and the data loader: from an image file to rows of features.
-
-Source: assignment sections 2.2 and 2.3.
-"""
+"""Feature mappings of pixel coordinates, their scaling, and the data loader. Source: assignment 2.2 and 2.3."""
 
 from pathlib import Path
 
@@ -33,9 +30,8 @@ def polynomial_exponents(order):
 def get_polynomial(coords, order=5):
     """Return all monomials of x and y of total degree 1 to `order`, (n, columns) float64, without a constant.
 
-    `coords` is (n, 2). For the order of the columns see `polynomial_exponents`. Nothing is scaled here: a coordinate of
-    255 to the power 25 is 10^60, so scale the coordinates first. Raises ValueError for coordinates that are no finite
-    numbers (n, 2), or an order that is no whole number >= 1.
+    The columns are in the order of `polynomial_exponents`. Scale the coordinates first: 255 to the power 25 is 10^60.
+    Raises ValueError for coordinates that are no finite numbers (n, 2), or an order that is no whole number >= 1.
 
     >>> get_polynomial(np.array([[2.0, 3.0]]), order=2)  # x, y, x^2, y^2, x y
     array([[2., 3., 4., 9., 6.]])
@@ -49,9 +45,9 @@ def get_polynomial(coords, order=5):
 def get_fourier(coords, freq=10):
     """Return 1, then sin and cos of 2 pi i x for i = 1 ... `freq`, then of 2 pi i y: (n, 4 freq + 1) float64.
 
-    `coords` is (n, 2); in [0, 1) the lowest frequency makes one cycle. Raises ValueError for coordinates that are no
-    finite numbers (n, 2), or a freq that is no whole number >= 1. Source: Tancik et al. 2020, "Fourier features let
-    networks learn high frequency functions in low dimensional domains", here on each axis alone.
+    In [0, 1) the lowest frequency makes one cycle. Raises ValueError for coordinates that are no finite numbers (n, 2),
+    or a freq that is no whole number >= 1. Source: Tancik et al. 2020, "Fourier features let networks learn high
+    frequency functions in low dimensional domains", here on each axis alone.
 
     >>> get_fourier(np.array([[0.25, 0.5]]), freq=1).round(12) + 0.0  # 1, sin x, cos x, sin y, cos y
     array([[ 1.,  1.,  0.,  0., -1.]])
@@ -71,9 +67,8 @@ def pixel_coordinates(size):
 def scale_coordinates(pixels, size, method):
     """Return pixel coordinates (n, 2) scaled for a mapping: Raw [0, 1], Polynomial [-1, 1], Fourier [0, 1).
 
-    Raw and Polynomial divide by size - 1, so the outermost pixels lie at the ends. Powers of numbers in [-1, 1] stay
-    there, and even and odd ones differ. Fourier divides by size: one cycle of the lowest frequency is exactly the width
-    of the picture, and its first and last column, one pixel apart on the circle, do not collide.
+    Powers of numbers in [-1, 1] stay there, and even and odd ones differ. Fourier divides by size instead of size - 1:
+    the first and last column of the picture are then one pixel apart on the circle of the lowest frequency.
     """
     if require_choice(method, "method", METHODS) == "Fourier":
         return pixels / size
@@ -108,21 +103,19 @@ class Modular_Dataloader:
     """An image as training data: features of the pixels' coordinates in, intensities in [0, 1] out.
 
     Parameters: `img_path`, a file, or the name of one in data/ or $SMAI_DATA; `image_type`, "RGB" or "Gray"; `method`,
-    "Raw", "Polynomial" or "Fourier"; `order` of the polynomial; `freq`, the number of frequencies (each of the two
-    counts for its own method alone). The picture is resized to `size` x `size` px. Iterating gives batches (features,
-    targets) of `batch_size` rows, each pixel once, in an order that `rng` shuffles anew every time (a fresh Generator
-    if None); the trainer takes the two whole arrays and makes its own batches.
+    "Raw", "Polynomial" or "Fourier"; `order` of the polynomial; `freq`, the number of frequencies. The picture is
+    resized to `size` x `size` px. Iterating gives batches (features, targets) of `batch_size` rows, each pixel once, in
+    an order that `rng` shuffles anew (a fresh Generator if None); the trainer takes the two whole arrays instead.
 
     Attributes: `features` (n, feature_width) and `targets` (n, channels), float32, row by row of the picture; `image`,
     the target as uint8, (size, size, 3) for RGB, (size, size) for Gray; `source`, a DataSource; `notes`, what was done
-    to the picture and what to know, a list of texts. Raises FileNotFoundError, or ValueError for a bad file or option.
+    to the picture, a list of texts. Raises FileNotFoundError, or ValueError for a bad file or option.
 
     >>> loader = Modular_Dataloader("smiley.png", "Gray", "Fourier", freq=5, size=32)
     >>> loader.features.shape, loader.targets.shape, len(loader)
     ((1024, 21), (1024, 1), 8)
     """
 
-    image_shape = property(lambda self: self.image.shape, doc="(size, size, 3) for RGB, (size, size) for Gray.")
     feature_width = property(lambda self: self.features.shape[1], doc="Number of columns of gamma(v).")
     channels = property(lambda self: self.targets.shape[1], doc="Number of columns of the targets: 3 for RGB, else 1.")
 
@@ -130,16 +123,13 @@ class Modular_Dataloader:
         require_choice(method, "method", METHODS)
         self.batch_size = require_integer(batch_size, "batch_size", 1)
         self.rng = np.random.default_rng() if rng is None else require_generator(rng)
-        self.image_type, self.method, self.label = image_type, method, method_label(method, order, freq)
+        self.label = f"{image_type}, {method_label(method, order, freq)}"
         path = Path(img_path)
         self.source = sources.find_file(path.name) if path.name == str(img_path) and not path.is_file() \
             else sources.describe(path)
         self.image, self.notes = read_image(self.source.path, image_type, size)
         self.features = pixel_features(size, method, order, freq)
         self.targets = self.image.reshape(size * size, -1).astype(np.float32) / 255
-        if method == "Fourier" and 2 * freq >= size:
-            self.notes.append(f"frequencies from {size // 2} cycles per {size} px are not below the Nyquist limit: "
-                              "their columns repeat lower ones")
 
     def __len__(self):
         return -(-len(self.features) // self.batch_size)
@@ -151,14 +141,14 @@ class Modular_Dataloader:
             yield self.features[rows], self.targets[rows]
 
     def __repr__(self):
-        return (f"Modular_Dataloader({self.source.label}, {self.image_type}, {self.label}: "
-                f"{len(self.features)} pixels, {self.feature_width} features, {self.channels} channels)")
+        return (f"Modular_Dataloader({self.source.label}, {self.label}: {len(self.features)} pixels, "
+                f"{self.feature_width} features, {self.channels} channels)")
 
     def as_image(self, prediction):
         """Return a prediction (n, channels) as a picture like `image`: clipped to [0, 1], then rounded to uint8."""
         if np.shape(prediction) != self.targets.shape:
             raise ValueError(f"prediction: expected shape {self.targets.shape}, got {np.shape(prediction)}")
-        return np.rint(255 * np.clip(prediction, 0, 1)).astype(np.uint8).reshape(self.image_shape)
+        return np.rint(255 * np.clip(prediction, 0, 1)).astype(np.uint8).reshape(self.image.shape)
 
 
 def method_label(method, order, freq):

@@ -11,8 +11,8 @@ from smai_nn.checks import require_number
 def numerical_gradient(model, x, y, epsilon=1e-5):
     """Return the central-difference gradient of the mean loss, flat, in the order of `model.parameters`.
 
-    Entry i is (L(theta + epsilon e_i) - L(theta - epsilon e_i)) / (2 epsilon). The parameters come back bit by bit.
-    Meant for float64 models. Raises ValueError for epsilon <= 0.
+    Entry i is (L(theta + epsilon e_i) - L(theta - epsilon e_i)) / (2 epsilon). Meant for float64 models, whose
+    parameters come back bit by bit. Raises ValueError for epsilon <= 0.
 
     >>> from smai_nn import Identity, Linear, Model
     >>> model = Model([Linear(1, 1, Identity)], "mse")
@@ -59,16 +59,16 @@ class GradientComparison:
         return float(self.relative_errors.max()) if self.relative_errors.size else float("nan")
 
 
-def compare_gradients(model, x, y, epsilon, floor=1e-3):
+def compare_gradients(model, x, y, epsilon):
     """Compare backpropagation with central differences, entry by entry.
 
-    The relative error is |a - n| / max(|a|, |n|, floor * largest |a|): the floor keeps entries that are zero but for
-    round-off from being divided by nothing. Entries whose change by epsilon moves some ReLU pre-activation across 0 are
-    excluded and counted: the loss has no derivative there, and the difference quotient mixes both sides.
+    The relative error is |a - n| / max(|a|, |n|, 0.001 * largest |a|): entries that are zero but for round-off are not
+    divided by nothing. Entries whose change by epsilon moves some ReLU pre-activation across 0 are excluded and
+    counted: the loss has no derivative there.
     """
     analytic = backpropagated_gradient(model, x, y)
     numerical = numerical_gradient(model, x, y, epsilon)
-    scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numerical)), floor * np.abs(analytic).max())
+    scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numerical)), 1e-3 * np.abs(analytic).max())
     errors = np.abs(analytic - numerical) / np.maximum(scale, np.finfo(float).tiny)
     crossing = _crosses_kink(model, x, epsilon)
     return GradientComparison(epsilon, errors[~crossing], int(crossing.sum()))
@@ -76,16 +76,14 @@ def compare_gradients(model, x, y, epsilon, floor=1e-3):
 
 def _crosses_kink(model, x, epsilon):
     """Return, for each parameter, whether a step of +-epsilon changes the side of 0 of a ReLU's input."""
-    crossing, parameters, sides = np.zeros(model.parameter_count, bool), model.parameters, _relu_sides(model, x)
-    for i, value in enumerate(parameters.copy() if len(sides) else ()):
+    def sides():
+        model.forward(x)
+        return [layer.pre_activation > 0 for layer in model.layers if isinstance(layer.activation, ReLU)]
+
+    crossing, parameters, before = np.zeros(model.parameter_count, bool), model.parameters, sides()
+    for i, value in enumerate(parameters.copy() if before else ()):
         for step in (epsilon, -epsilon):
             parameters[i] = value + step
-            crossing[i] |= not np.array_equal(sides, _relu_sides(model, x))
+            crossing[i] |= not all(map(np.array_equal, before, sides()))
         parameters[i] = value
     return crossing
-
-
-def _relu_sides(model, x):
-    model.forward(x)
-    return np.concatenate([[], *((layer.pre_activation > 0).ravel() for layer in model.layers
-                                 if isinstance(layer.activation, ReLU))])

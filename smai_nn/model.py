@@ -1,7 +1,6 @@
-"""A network: a list of layers, a loss and an optimizer over one flat parameter vector.
+"""A network: a list of layers, a loss, and an optimizer. Source: assignment section 1.2, item 3.
 
-The model owns one flat vector of all parameters and one of all cumulative gradients, of which the layers' arrays are
-views: an optimizer step is an operation on one vector. Source: assignment section 1.2, item 3.
+The layers' arrays are views of two flat vectors of the model's, so an optimizer step is an operation on one vector.
 """
 
 import copy
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from smai_nn.activations import Sigmoid
-from smai_nn.checks import array_property, as_matrix, require_finite, require_same_arrays
+from smai_nn.checks import array_property, as_matrix, require_finite
 from smai_nn.files import load_npz, save_npz
 from smai_nn.linear import Linear
 from smai_nn.losses import BCE, LOSSES, Loss
@@ -50,7 +49,9 @@ class Model:
     def __init__(self, layers, loss="mse", optimizer=None):
         self._layers = tuple(layers)
         _check_layers(self._layers)
-        self._loss = _loss_instance(loss)
+        self._loss = LOSSES[loss.lower()]() if isinstance(loss, str) and loss.lower() in LOSSES else loss
+        if not isinstance(self._loss, Loss):
+            raise ValueError(f"loss: expected 'mse', 'bce', MSE() or BCE(), got {loss!r}")
         if isinstance(self._loss, BCE) and not isinstance(self._layers[-1].activation, Sigmoid):
             raise ValueError(f"Model with BCE: expected a Sigmoid output, got {self._layers[-1]}; use Sigmoid or MSE")
         self.optimizer = SGD(learning_rate=0.1) if optimizer is None else optimizer
@@ -77,10 +78,7 @@ class Model:
         return grad_output
 
     def train(self, x, y):
-        """Accumulate the gradient of this batch's mean loss and return the loss; change no parameter.
-
-        Raises NonFiniteLossError if the loss is NaN or infinite, before anything is accumulated.
-        """
+        """Accumulate the gradient of this batch's mean loss and return the loss, or raise NonFiniteLossError before."""
         prediction = self.forward(x)
         y = self._checked_target(prediction, y)
         is_bce = isinstance(self._loss, BCE)
@@ -137,9 +135,11 @@ class Model:
         return save_npz(_npz_path(path), self._named_arrays())
 
     def load_from(self, path):
-        """Load what `save_to` wrote; FileNotFoundError or ValueError if it does not fit, and the model is as it was."""
+        """Load what `save_to` wrote; FileNotFoundError or ValueError if it does not fit, and nothing is changed."""
         saved, own = load_npz(_npz_path(path)), self._named_arrays()
-        require_same_arrays(saved, own, f"{path}, for {self}")
+        found, expected = ({name: array.shape for name, array in arrays.items()} for arrays in (saved, own))
+        if found != expected:
+            raise ValueError(f"{path}: expected an architecture of the shapes {expected}, got {found}")
         for name, array in saved.items():
             own[name][...] = array
 
@@ -177,10 +177,7 @@ class Model:
 
 
 def build_network(widths, activation, output_activation, *, loss, optimizer, rng, dtype=np.float32):
-    """Return a Model with these widths, input and output included, and one activation in all hidden layers, or a list.
-
-    `rng` is required: an experiment's initial values are never left to chance.
-    """
+    """Return a Model with these widths, input and output included, and one hidden activation or a list of them."""
     hidden = activation if isinstance(activation, (list, tuple)) else [activation] * (len(widths) - 2)
     if len(hidden) != len(widths) - 2:
         raise ValueError(f"widths {widths}: expected one activation for each of the hidden layers, got {len(hidden)}")
@@ -208,14 +205,6 @@ def _check_layers(layers):
             raise ValueError(f"layers: expected widths that chain, got {before} before {after}")
         if before.dtype != after.dtype:
             raise ValueError(f"layers: expected one dtype, got {before.dtype} before {after.dtype}")
-
-
-def _loss_instance(loss):
-    instance = LOSSES.get(loss.lower(), loss) if isinstance(loss, str) else loss
-    instance = instance() if isinstance(instance, type) else instance
-    if not isinstance(instance, Loss):
-        raise ValueError(f"loss: expected 'mse', 'bce', MSE() or BCE(), got {loss!r}")
-    return instance
 
 
 def _npz_path(path):

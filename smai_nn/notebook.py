@@ -48,7 +48,7 @@ def start():
     if username() == DEFAULT_USERNAME:
         banner(f"The figures carry the placeholder {DEFAULT_USERNAME}. Without your own email username they score 0: "
                "set SMAI_USERNAME and run the notebook again.")
-    rows = [("username on all figures", username()), ("profile", profile.note), *overview(),
+    rows = [("username on all figures", username()), ("profile", profile.name), *overview(),
             ("run folders", f"{_relative(runs_root())}/"), ("W&B mode", wandb_mode()),
             ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"),
             ("versions", ", ".join(f"{name} {version}" for name, version in versions().items()))]
@@ -99,10 +99,9 @@ def banner(text):
 
 
 def show_claims(facts, claims):
-    """Show what the text claims and whether it holds here.
+    """Show claims and whether they hold here; None, which stands for "never", makes one fail.
 
-    A claim is (sentence, name of a fact, one of < <= == >= >, name of another fact or a number). None, which stands
-    for "never", makes a claim fail.
+    A claim is (sentence, name of a fact, one of < <= == >= >, name of another fact or a number).
     """
     rows = []
     for sentence, left, relation, right in claims:
@@ -120,10 +119,7 @@ def hold_scoreboard():
 
 
 def show_scoreboard(table):
-    """Show a Markdown table like `say`, and the time of each section, in the place that is held on the first page.
-
-    Rows of what was not run are left out.
-    """
+    """Show a Markdown table like `say`, but for rows of what was not run, and each section's time on the first page."""
     section(None)
     facts = load_json(submission() / "results.json") if run_mode() == "replay" else FACTS
     seconds = {name.removeprefix(SECONDS): value for name, value in facts.items() if name.startswith(SECONDS)}
@@ -183,14 +179,11 @@ def show_film(name, runs):
 
 def show_table(rows, caption=""):
     """Show rows, dicts with the same keys, as a table; numbers are right-aligned."""
-    display(Markdown(_table(rows, caption)))
-
-
-def _table(rows, caption):
     columns = list(rows[0])
     marks = ["---:" if all(isinstance(row[name], int | float) for row in rows) else ":---" for name in columns]
     lines = [columns, marks, *([_entry(row[name]) for name in columns] for row in rows)]
-    return (f"**{caption}**\n\n" if caption else "") + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    title = f"**{caption}**\n\n" if caption else ""
+    display(Markdown(title + "\n".join(f"| {' | '.join(line)} |" for line in lines)))
 
 
 def _entry(value):

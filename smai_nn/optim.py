@@ -48,8 +48,8 @@ class Adam(Optimizer):
     m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t). Source: Kingma and Ba 2015, algorithm 1.
     """
 
-    # So many parameters at a time go through all lines of a step while they are in the cache: 4% of the faces' step. They
-    # are changed in place, with one array to compute in: new arrays for all results would take 10% more.
+    # So many parameters at a time go through all lines of a step while they are in the cache: 4% of the faces' step.
+    # They are changed in place, with one array to compute in: new arrays for all results would take 10% more.
     BLOCK = 65_536
 
     def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):

@@ -1,7 +1,4 @@
-"""The notebook's two sizes: "full" is what is committed, "quick" the same code on smaller grids.
-
-The defaults are those of "full"; "quick" states what differs.
-"""
+"""The notebook's two sizes: "full", the defaults, is what is committed; "quick" the same code on smaller grids."""
 
 import dataclasses
 import os
@@ -100,7 +97,6 @@ class Profile:
     """Grids, seeds and caps of all experiments, section by section."""
 
     name: str = "full"
-    note: str = "full: all grids and seeds"  # for the set-up table
     xor: XorProfile = XorProfile()
     border: BorderProfile = BorderProfile()
     searches: tuple = tuple(SearchSetting(seed=seed) for seed in range(5))  # of section 1.5, goal 1
@@ -111,8 +107,7 @@ class Profile:
 
 
 QUICK = Profile(
-    "quick", "quick: the same code on smaller grids, fewer epochs and samples, for a quick look",
-    XorProfile(seeds=(0, 1), widths=(2, 8)),
+    "quick", XorProfile(seeds=(0, 1), widths=(2, 8)),
     BorderProfile(seeds=(0, 1), max_epochs=30, longer_epochs=40, grid_depths=(1, 2), grid_widths=(8, 32),
                   depths=(1, 3), widths=(8, 32), learning_rates=(0.003, 0.01), batch_sizes=(16, 64),
                   accumulations=(1, 4)),
@@ -121,8 +116,8 @@ QUICK = Profile(
                   batch_sizes=(4, 16), accumulations=(1, 4), slopes=(60.0, 120.0), noise_ratios=(10.0, 30.0), gradient_tuning_seeds=(100,),
                   tuning_seeds=(100, 101), tuning_samples=2500, gradient_seeds=(0, 1), seeds=(0, 1, 2),
                   gradient_samples=10_000),
-    PicturesProfile(size=40, study_size=32, scaling_epochs=4, scaling_seeds=(0,), mapping_seeds=(0,), screening_epochs=4,
-                    screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine")),
+    PicturesProfile(size=40, study_size=32, scaling_epochs=4, scaling_seeds=(0,), mapping_seeds=(0,),
+                    screening_epochs=4, screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine")),
                     blur_levels=(0, 2, 5, 10), blur_seeds={5: (0, 1)}, blur_max_epochs=60),
     DigitProfile(epochs={32: 6, 8: 3, 2: 3}, training_samples=4000, trial_samples=2000,
                  trials={"sgd": (10.0,), "adam": (0.003,)}),

@@ -1,4 +1,4 @@
-"""Run folders: where a run keeps what it was, did and came to; and many runs over the cores.
+"""Run folders, each file of which appears whole or not at all, and many runs over the cores.
 
     runs/20251014-235900-1f3a9c2b-name/
         settings.json    what was asked for: experiment, version, setting with its seed, data source, package versions
@@ -9,7 +9,7 @@
         *.png            figures, with the username in the file name
         run-*.wandb      Weights & Biases' own record of the same
 
-Each file appears whole or not at all. Source: assignment section 1.2, item 4.
+Source: assignment section 1.2, item 4.
 """
 
 import contextlib
@@ -64,18 +64,17 @@ class Experiment:
 class Study(Experiment):
     """Many small runs that share one folder and one W&B run, a row each.
 
-    Here `run` takes a setting and returns its result, `read` is the result's dataclass: `setting` first, then plain
-    values and one-dimensional arrays. `find_data` takes nothing, as it is for all settings together.
+    `run` takes a setting and returns its result; `read` is the result's dataclass: `setting` first, then plain values
+    and one-dimensional arrays. `find_data` takes nothing.
     """
 
 
 def restore_setting(kind, content):
     """Return a setting of the dataclass `kind` from what JSON made of it: lists become tuples again."""
-    return kind(**{name: _as_tuples(value) for name, value in content.items()})
+    def as_tuples(value):
+        return tuple(map(as_tuples, value)) if isinstance(value, list) else value
 
-
-def _as_tuples(value):
-    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
+    return kind(**{name: as_tuples(value) for name, value in content.items()})
 
 
 def username():
@@ -123,7 +122,7 @@ class RunFolder:
     def recording(cls, name, settings):
         """Make a folder, write `settings` (a dict) with the package versions, and yield it to a `with` block.
 
-        If the block ends in an error, the status says so: "interrupted" for Ctrl-C, else "failed", with the error.
+        If the block ends in an error, the status says so: "interrupted" for Ctrl-C, else "failed".
         """
         folder = cls.create(name)
         try:
@@ -156,10 +155,9 @@ class RunFolder:
         return write_atomically(self.path / f"{name}-{username()}.{ending}", lambda file: file.write(content))
 
     def finish(self, history, figures, *, model=None, half=False, status="completed"):
-        """Write history, final parameters (of `model`, if given), W&B's record, and last the figures with the status.
+        """Write history, parameters of `model` (with `half` in half precision), W&B's record, figures and status.
 
-        With `half` the parameters are kept in half precision: for results that have what the network says beside them.
-        After an interrupted training, raises KeyboardInterrupt again, without a record for W&B.
+        After an interrupted training, raises KeyboardInterrupt again, without W&B, which may take too long.
         """
         with np.errstate(over="ignore"):  # half precision where three digits are all that is ever shown
             series = {name: values.astype(np.float32) for name, values in history.series().items()}
@@ -172,7 +170,7 @@ class RunFolder:
             halves = {name: array.astype(np.float16) for name, array in self.arrays("parameters").items()}
             self.save_arrays("parameters", **halves)
         figures = {**history.summary(), **figures}
-        if history.stop_reason == "interrupted":  # without W&B, which may take longer than there is time
+        if history.stop_reason == "interrupted":
             self.set_status("interrupted", **figures)
             raise KeyboardInterrupt
         rows = [{"samples": int(samples), "loss": loss, "accuracy": accuracy} for samples, loss, accuracy in
@@ -202,12 +200,11 @@ def _least_and_greatest(losses):
 
 
 def run_sweep(function, settings, *, workers=-1, description="runs", progress=True):
-    """Return [function(s) for s in settings], computed over `workers` processes (-1: all cores).
+    """Return [function(s) for s in settings], computed over `workers` processes (-1: all cores); the same for any.
 
-    `function` must be importable and depend on its argument alone; results are then the same for any number of workers.
-    Every run has one BLAS thread, since more would fight over the cores and change the last bits, and the SMAI_
-    variables of this moment. An error in a run ends the sweep with that error and the setting; then, as after Ctrl-C,
-    no worker goes on. ValueError for no settings.
+    `function` must be importable. Every run has one BLAS thread, since more would fight over the cores and change the
+    last bits, and the SMAI_ variables of this moment. An error in a run ends the sweep with that error and the setting;
+    then, as after Ctrl-C, no worker goes on. ValueError for no settings.
     """
     settings = list(settings)
     if not settings:

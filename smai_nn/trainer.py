@@ -67,7 +67,7 @@ class History:
     batch_size: int  # samples in one call of Model.train; the last one of an epoch may have fewer
     iteration_loss: list = dataclasses.field(default_factory=list)  # of each call of Model.train
     epoch_loss: list = dataclasses.field(default_factory=list)  # of each complete epoch, its sample-weighted mean
-    epoch_accuracy: list = dataclasses.field(default_factory=list)  # on all samples after it; NaN where targets are not 0-1
+    epoch_accuracy: list = dataclasses.field(default_factory=list)  # on all samples; NaN if targets are not 0-1
     epoch_seconds: list = dataclasses.field(default_factory=list)  # of training, without the evaluation
     updates: int = 0  # calls of Model.update
     seconds: float = 0.0  # wall time of fit, evaluations and callbacks included

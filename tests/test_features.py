@@ -92,7 +92,7 @@ def test_polynomial_columns_of_order_25_are_bounded_and_of_one_size():
 def test_loader_describes_its_arrays(picture, method, width):
     loader = Modular_Dataloader(picture, "RGB", method, order=3, freq=3, size=8)
     assert loader.feature_width == width and loader.features.shape == (64, width)
-    assert loader.image_shape == (8, 8, 3) and loader.targets.shape == (64, loader.channels) == (64, 3)
+    assert loader.image.shape == (8, 8, 3) and loader.targets.shape == (64, loader.channels) == (64, 3)
     assert loader.features.dtype == loader.targets.dtype == np.float32
     np.testing.assert_array_equal(loader.features, pixel_features(8, method, 3, 3))
     np.testing.assert_allclose(loader.targets.reshape(8, 8, 3), np.asarray(Image.open(picture)) / 255, rtol=1e-6)
@@ -101,7 +101,7 @@ def test_loader_describes_its_arrays(picture, method, width):
 
 def test_loader_takes_the_assignments_five_positional_arguments(picture):
     assert Modular_Dataloader(str(picture), "RGB", "Fourier", 5, 10).features.shape == (65536, 41)
-    assert Modular_Dataloader(str(picture), "Gray", "Raw", None, None).image_shape == (256, 256)
+    assert Modular_Dataloader(str(picture), "Gray", "Raw", None, None).image.shape == (256, 256)
     widths = [Modular_Dataloader(picture, "RGB", method, size=24).feature_width for method in ("Polynomial", "Fourier")]
     assert widths == [20, 41]  # order 5 and freq 10
 
@@ -164,8 +164,3 @@ def test_bad_options_of_the_loader(picture, changes, error, message):
     options = {"img_path": picture, "image_type": "RGB", "method": "Raw"} | changes
     with pytest.raises(error, match=message):
         Modular_Dataloader(**options)
-
-
-def test_loader_notes_frequencies_from_nyquist(picture):
-    note = Modular_Dataloader(picture, "RGB", "Fourier", freq=4, size=8).notes[0]
-    assert note.startswith("frequencies from 4 cycles per 8 px are not below the Nyquist limit")

@@ -357,15 +357,12 @@ FITS = {"layer0.weights": np.ones((3, 5)), "layer0.biases": np.ones(5), "layer1.
 
 
 @pytest.mark.parametrize("arrays, message", [
-    ({**FITS, "layer0.weights": np.ones((1, 5))}, "layer0.weights ((3, 5), (1, 5))"),  # one row would broadcast
-    ({**FITS, "layer1.weights": np.float64(1)}, "layer1.weights ((5, 1), ())"),
-    ({**FITS, "layer0.weights": np.ones((5, 3))}, "layer0.weights ((3, 5), (5, 3))"),  # transposed
-    ({**FITS, "layer2.weights": np.ones((1, 1))}, "layer2.weights (None, (1, 1))"),  # an extra layer
-    ({name: array for name, array in FITS.items() if "1" not in name}, "layer1.weights ((5, 1), None)"),
-    ({}, "layer0.weights ((3, 5), None)"),
-    ({**FITS, "layer1.weights": np.full((5, 1), np.nan)}, "expected finite numbers, got 5 NaN"),
-    ({**FITS, "layer1.biases": np.array([1e300])}, "expected finite numbers, got 1 NaN"),  # infinite as a float32
-    ({**FITS, "layer1.biases": np.array([1])}, "floating-point numbers in layer1.biases, got int"),
+    ({**FITS, "layer0.weights": np.ones((1, 5))}, "got {'layer0.weights': (1, 5)"),  # one row would broadcast
+    ({**FITS, "layer1.weights": np.float64(1)}, "'layer1.weights': (), "),
+    ({**FITS, "layer0.weights": np.ones((5, 3))}, "got {'layer0.weights': (5, 3)"),  # transposed
+    ({**FITS, "layer2.weights": np.ones((1, 1))}, "'layer2.weights': (1, 1)}"),  # an extra layer
+    ({name: array for name, array in FITS.items() if "1" not in name}, "(3, 5), 'layer0.biases': (5,)}"),
+    ({}, "'layer1.weights': (5, 1), 'layer1.biases': (1,)}, got {}"),
     ({**FITS, "layer1.biases": np.array([1.0], dtype=object)}, "npz archive of plain arrays"),
 ])
 def test_loading_parameters_that_do_not_fit_raises_and_changes_nothing(tmp_path, arrays, message):

@@ -241,7 +241,8 @@ def test_the_summary_holds_plain_final_figures():
     summary = history.summary()
     assert summary | {"seconds": 0} == {
         "final_loss": history.epoch_loss[-1], "final_accuracy": history.epoch_accuracy[-1], "epochs": 3, "samples": 30,
-        "updates": 9, "seconds": 0, "stop_reason": "max_epochs", "seed": "3 spawn ()", "sample_count": 10, "batch_size": 4}
+        "updates": 9, "seconds": 0, "stop_reason": "max_epochs", "seed": "3 spawn ()", "sample_count": 10,
+        "batch_size": 4}
     assert 0 < sum(history.epoch_seconds) <= summary["seconds"] < 60
 
 

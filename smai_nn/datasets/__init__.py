@@ -10,10 +10,7 @@ NO_FACES = "NOT FOUND, the shipped digits stand in for it (with SMAI_DOWNLOAD=1 
 
 
 def overview():
-    """Return [(data set, text)]: where each is taken from, what stands in for it, and what else was found.
-
-    It looks where things are and decodes nothing. Raises ValueError only for an $SMAI_DATA that names no folder.
-    """
+    """Return [(data set, text)]: where each is taken from, what stands in for it, and what else was found."""
     def text(source, more=""):
         return source.label + more + ", A SUBSTITUTE for the course's" * (source.sha256 in sources.SHIPPED)
 

@@ -42,14 +42,14 @@ class BorderDataset:
     (n, 1), row by row; `source`, a DataSource. Raises FileNotFoundError, or ValueError for what is no such map.
     """
 
-    def __init__(self, path=None, dtype=np.float32):
+    def __init__(self, path=None):
         self.source = sources.find_file("border.png") if path is None else sources.describe(path)
         self.image, _ = read_image(self.source.path, "RGB", size=None)
         self.height, self.width = self.image.shape[:2]
         self.mask = mask_from_image(self.image)
         rows, columns = np.indices(self.mask.shape)
-        self.inputs = np.stack([columns.ravel() / (self.width - 1), rows.ravel() / (self.height - 1)], 1).astype(dtype)
-        self.targets = self.mask.reshape(-1, 1).astype(dtype)
+        points = np.stack([columns.ravel() / (self.width - 1), rows.ravel() / (self.height - 1)], axis=1)
+        self.inputs, self.targets = points.astype(np.float32), self.mask.reshape(-1, 1).astype(np.float32)
 
     def __len__(self):
         return self.mask.size

@@ -44,7 +44,7 @@ def may_download():
 def walk():
     """Return [(label, Path)]: each place, then the files and folders below it, by level and then by alphabet.
 
-    What is hidden, or in a folder of people's folders, is left out. Raises ValueError if $SMAI_DATA names no folder.
+    What is hidden, or a person's folder, is left out. Raises ValueError if $SMAI_DATA names no folder.
     """
     data, home = ROOT / "data", Path(os.environ.get("SCIKIT_LEARN_DATA") or "~/scikit_learn_data").expanduser()
     own = Path(os.environ.get("SMAI_DATA") or data).expanduser()
@@ -88,10 +88,7 @@ def describe(path, label=None):
 
 
 def kept(name, make, *arguments):
-    """Return the dict of arrays in a file of the cache folder, or make(*arguments), which is then kept there.
-
-    A cache that is damaged, or cannot be written, is done without. It is $SMAI_CACHE, or .cache/ beside data/.
-    """
+    """Return the dict of arrays in a file of $SMAI_CACHE or .cache/, or make(*arguments), which is then kept there."""
     path = Path(os.environ.get("SMAI_CACHE") or ROOT / ".cache").expanduser() / name
     with contextlib.suppress(OSError, ValueError):
         return load_npz(path)

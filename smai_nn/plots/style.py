@@ -29,8 +29,7 @@ JPEG_QUALITY = 77
 def new_figure(rows=1, columns=1, width=4.6, height=3.7, margins=None):
     """Return a Figure of rows x columns panels, each `width` x `height` inches, and its axes (rows, columns).
 
-    The layout is found automatically, or fixed by `margins`, inches around each panel (left, bottom, right, top),
-    which draws twice as fast. The username stands in a strip at the top.
+    The layout is found, or given as `margins`, inches around each panel (left, bottom, right, top): twice as fast.
     """
     matplotlib.rcdefaults()  # whatever somebody's matplotlibrc says: it could turn the maps upside down
     matplotlib.rcParams.update(STYLE)
@@ -74,8 +73,8 @@ def share_legend(figure, handles, columns=4):
 def audit(figure):
     """Return what is missing in a Figure, a list of sentences; empty if it is complete.
 
-    The figure needs the username, every panel a title and both axis labels. Where a panel shows more than a coloured
-    picture, it needs a legend, of its own or shared; for a colour scale, a colour bar in the figure is enough.
+    It needs the username, every panel a title and both axis labels, and one that shows more than a coloured picture
+    a legend, of its own or shared; for a colour scale, a colour bar in the figure is enough.
     """
     missing = [] if username() in [text.get_text() for text in figure.texts] else ["the username is missing"]
     has_bar = any(image.colorbar for axes in figure.axes for image in axes.images)
