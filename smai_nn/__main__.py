@@ -1,8 +1,7 @@
 """Runs the notebook headless, whole or one section: `python -m smai_nn --help`.
 
-The executed copy and all runs go into a new folder under runs/, or into the one that is gone on with. Exit status:
-0 all cells ran, 1 a cell failed (its error is shown) or the copy could not be written, 2 wrong options, 128 and the
-signal's number for Ctrl-C (130) and other signals.
+Exit status: 0 all cells ran, 1 a cell failed (its error is shown) or the copy could not be written, 2 wrong options,
+128 and the signal's number for Ctrl-C (130) and other signals.
 """
 
 import argparse
@@ -32,7 +31,6 @@ NOTEBOOK = ROOT / "assignment3.ipynb"
 HEADING = re.compile(r"^#{1,6}\s+(\d+(?:\.\d+)*)\.?\s+(.+)$", re.MULTILINE)
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows knows the latter alone
-LIMIT = 25_000_000  # bytes that may be committed
 
 
 def sections_of(notebook):
@@ -74,8 +72,8 @@ def execute(notebook, destination, environment):
             cell.update(outputs=[], execution_count=None)
 
     def show_progress(cell, cell_index):
-        title = " ".join(sections[cell_index])
-        print(f"\rcell {cell_index + 1} of {len(sections)}: {title}".ljust(100), end="", flush=True)
+        number, title = sections[cell_index]
+        print(f"\rcell {cell_index + 1} of {len(sections)}: {number} {title}".ljust(100), end="", flush=True)
 
     client = NotebookClient(notebook, timeout=None, kernel_name="python3", coalesce_streams=True, record_timing=False,
                             resources={"metadata": {"path": str(ROOT)}}, on_cell_start=show_progress,
@@ -100,10 +98,7 @@ def execute(notebook, destination, environment):
 
 
 def publish(execution, notebook):
-    """Replace NOTEBOOK by `notebook`, and the committed folder by results, figures and finished runs of `execution`.
-
-    Returns the folder's bytes. Raises ValueError for more than LIMIT, or OSError, before anything is replaced.
-    """
+    """Replace NOTEBOOK, and the committed folder by results, figures, finished runs; an OSError leaves both as they are."""
     target = submission()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
@@ -112,15 +107,11 @@ def publish(execution, notebook):
             if folder.name == "figures" or RunFolder(folder).status in FINISHED:  # without frames: the GIFs show them
                 shutil.copytree(folder, new / folder.name, ignore=shutil.ignore_patterns("frames*"))
         shutil.copy(execution / "results.json", new)
-        size = sum(path.stat().st_size for path in new.rglob("*") if path.is_file())
-        if size > LIMIT:
-            raise ValueError(f"expected at most {LIMIT / 1e6:.0f} MB to commit, got {size / 1e6:.1f} MB")
         written = save_text(NOTEBOOK.with_suffix(".part"), nbformat.writes(notebook) + "\n")
         if target.exists():  # all that could fail is done: from here on names are changed, and nothing else
             target.rename(old)
         new.rename(target)
         written.replace(NOTEBOOK)
-    return size
 
 
 def find_execution(given, profile, section):
@@ -186,12 +177,12 @@ def main(arguments=None):
         if not error:
             status, code, message = "completed", 0, f"Done: {copy}"
             if options.in_place:
-                size = publish(options.folder, notebook)
-                message += f"\n{NOTEBOOK.name} and the committed runs, {size / 1e6:.1f} MB, are replaced"
+                publish(options.folder, notebook)
+                message += f"\n{NOTEBOOK.name} and the committed runs are replaced"
     except SystemExit as stopped:
         status, code, message = "interrupted", stopped.code, f"Interrupted; what ran so far is in {copy}"
         mark_interrupted(options.folder)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         code, message = 1, f"{copy}: could not be written or published ({error})"
     with contextlib.suppress(OSError):
         save_json(options.folder / "execution.json", about | {"status": status})

@@ -1,7 +1,4 @@
-"""Activation functions: pure mathematics without state, one class each.
-
-All work elementwise on arrays of any shape. Source: assignment section 1.2, item 2.
-"""
+"""Activation functions, elementwise and without state, one class each. Source: assignment section 1.2, item 2."""
 
 import numpy as np
 
@@ -62,11 +59,3 @@ class Identity(Activation):
 
 
 ACTIVATIONS = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid, "identity": Identity}
-
-
-def activation_instance(activation):
-    """Return an activation, given as an instance or a class; raise ValueError for anything else."""
-    instance = activation() if isinstance(activation, type) else activation
-    if not isinstance(instance, Activation):
-        raise ValueError(f"activation: expected ReLU, Tanh, Sigmoid, Identity or an instance, got {activation!r}")
-    return instance

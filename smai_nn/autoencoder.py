@@ -1,7 +1,4 @@
-"""A deep autoencoder: a Model whose layers narrow down to a bottleneck and widen again.
-
-Source: assignment section 3.1.1; Hinton 2006, "Reducing the dimensionality of data with neural networks".
-"""
+"""A deep autoencoder. Source: 3.1.1; Hinton 2006, "Reducing the dimensionality of data with neural networks"."""
 
 import numpy as np
 
@@ -52,7 +49,3 @@ class MLPAutoencoder(Model):
     def reconstruct(self, x):
         """Return decode(encode(x)), (n, input_width)."""
         return self.predict(x)
-
-    def __repr__(self):
-        widths = [self.in_width, *(layer.out_width for layer in self.layers)]
-        return f"MLPAutoencoder({'-'.join(map(str, widths))})"

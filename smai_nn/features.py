@@ -110,10 +110,6 @@ class Modular_Dataloader:
     Attributes: `features` (n, feature_width) and `targets` (n, channels), float32, row by row of the picture; `image`,
     the target as uint8, (size, size, 3) for RGB, (size, size) for Gray; `source`, a DataSource; `notes`, what was done
     to the picture, a list of texts. Raises FileNotFoundError, or ValueError for a bad file or option.
-
-    >>> loader = Modular_Dataloader("smiley.png", "Gray", "Fourier", freq=5, size=32)
-    >>> loader.features.shape, loader.targets.shape, len(loader)
-    ((1024, 21), (1024, 1), 8)
     """
 
     feature_width = property(lambda self: self.features.shape[1], doc="Number of columns of gamma(v).")

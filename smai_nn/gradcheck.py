@@ -13,12 +13,6 @@ def numerical_gradient(model, x, y, epsilon=1e-5):
 
     Entry i is (L(theta + epsilon e_i) - L(theta - epsilon e_i)) / (2 epsilon). Meant for float64 models, whose
     parameters come back bit by bit. Raises ValueError for epsilon <= 0.
-
-    >>> from smai_nn import Identity, Linear, Model
-    >>> model = Model([Linear(1, 1, Identity)], "mse")
-    >>> model.parameters = np.array([2.0, 0.0])  # predicts 2 x; the loss is (2 x - y)^2
-    >>> numerical_gradient(model, np.array([[3.0]]), np.array([[5.0]])).round(6)
-    array([6., 2.])
     """
     epsilon = require_number(epsilon, "epsilon", 0, np.inf, low_open=True, high_open=True)
     parameters, gradient = model.parameters, np.empty(model.parameter_count)
@@ -62,9 +56,8 @@ class GradientComparison:
 def compare_gradients(model, x, y, epsilon):
     """Compare backpropagation with central differences, entry by entry.
 
-    The relative error is |a - n| / max(|a|, |n|, 0.001 * largest |a|): entries that are zero but for round-off are not
-    divided by nothing. Entries whose change by epsilon moves some ReLU pre-activation across 0 are excluded and
-    counted: the loss has no derivative there.
+    The relative error is |a - n| / max(|a|, |n|, 0.001 * largest |a|), which is not 0. Entries whose change by epsilon
+    moves some ReLU pre-activation across 0 are excluded and counted: the loss has no derivative there.
     """
     analytic = backpropagated_gradient(model, x, y)
     numerical = numerical_gradient(model, x, y, epsilon)

@@ -1,12 +1,12 @@
 """One fully connected layer: its arrays, its forward pass, its backward pass.
 
-The layer keeps its parameters in one flat vector, weights first, and its cumulative gradients in another; `weights`,
-`biases` and their gradients are views of them. Inside a Model the two vectors are pieces of the model's.
+It keeps its parameters in one flat vector, weights first, and its cumulative gradients in another, of which `weights`,
+`biases` and their gradients are views. Inside a Model the two vectors are pieces of the model's.
 """
 
 import numpy as np
 
-from smai_nn.activations import ReLU, Sigmoid, activation_instance
+from smai_nn.activations import Activation, ReLU, Sigmoid
 from smai_nn.checks import array_property, as_matrix, require_generator, require_integer
 
 # glibc returns freed memory to the system, and training asks for it again, until it has once freed a block as large as
@@ -39,9 +39,12 @@ class Linear:
     def __init__(self, in_width, out_width, activation, *, rng=None, dtype=np.float64):
         if dtype not in (float, np.float32, np.float64, "float32", "float64"):
             raise ValueError(f"dtype: expected float32 or float64, got {getattr(dtype, '__name__', dtype)}")
+        self._activation = activation() if isinstance(activation, type) else activation
+        if not isinstance(self._activation, Activation):
+            raise ValueError(f"activation: expected ReLU, Tanh, Sigmoid, Identity or an instance, got {activation!r}")
         self.in_width = require_integer(in_width, "in_width", 1)
         self.out_width = require_integer(out_width, "out_width", 1)
-        self._activation, self.dtype = activation_instance(activation), np.dtype(dtype)
+        self.dtype = np.dtype(dtype)
         size = (self.in_width + 1) * self.out_width
         self._bind(np.zeros(size, self.dtype), np.zeros(size, self.dtype))
         self.initialise(np.random.default_rng() if rng is None else require_generator(rng))

@@ -1,7 +1,6 @@
-"""Losses: pure mathematics without state, one class each.
+"""Losses, one class each: means over all N elements, batch and outputs. Source: assignment section 1.2, item 3.
 
-Every loss is a mean over all N elements, batch and outputs. Prediction and target must have one shape, since (n,)
-against (n, 1) would broadcast to (n, n); ValueError otherwise. Source: assignment section 1.2, item 3.
+Prediction and target must have one shape, since (n,) against (n, 1) would broadcast to (n, n); ValueError otherwise.
 """
 
 import numpy as np
@@ -32,9 +31,8 @@ class MSE(Loss):
 class BCE(Loss):
     """Binary cross entropy of probabilities p and labels t in {0, 1}: L = -mean(t log p + (1 - t) log(1 - p)).
 
-    Computed from the logit z = log(p / (1 - p)), for which no confident error overflows and no confident success is
-    rounded away. A Model knows z, the pre-activation of its sigmoid output, and asks the two `..._from_logits`.
-    Source: Bishop, Pattern Recognition and Machine Learning, section 5.2.
+    Computed from the logit z = log(p / (1 - p)), which overflows for no confident error. A Model knows z, its sigmoid's
+    pre-activation, and asks the two `..._from_logits`. Source: Bishop, Pattern Recognition and Machine Learning, 5.2.
     """
 
     def value(self, prediction, target):

@@ -24,17 +24,11 @@ class NonFiniteLossError(ValueError):
 
 
 class Model:
-    """A feed-forward network of Linear layers.
+    """A feed-forward network.
 
-    Parameters: `layers`, Linear layers whose widths chain and whose dtypes agree, which keep their values; `loss`,
-    "mse", "bce" (needs a Sigmoid output) or an instance; `optimizer`, an instance of its own. Raises ValueError
-    otherwise. `parameters` and `gradients` are 1-D: the first layer's weights row by row, its biases, the next layer's.
-
-    >>> model = Model([Linear(2, 4, Sigmoid), Linear(4, 1, Sigmoid)], "bce", SGD(0.1))
-    >>> before = model.train([[0, 0], [1, 1]], [[0], [1]])  # accumulates the gradient, changes no parameter
-    >>> model.update()  # applies it, and zeroes it
-    >>> model.evaluate([[0, 0], [1, 1]], [[0], [1]]) < before
-    True
+    Parameters: `layers`, Linear layers whose widths chain and whose dtypes agree; `loss`, "mse", "bce" (needs a Sigmoid
+    output) or an instance; `optimizer`, an instance of its own. Raises ValueError otherwise. `parameters` and
+    `gradients` are 1-D: the first layer's weights row by row, its biases, the next layer's.
     """
 
     parameters = array_property("parameters", "All weights and biases, flat.")

@@ -57,7 +57,7 @@ def start():
 
 
 def section(number):
-    """Say that a section such as "1.4" begins, or with None that the last one has ended: its time is counted."""
+    """Begin a section such as "1.4", or with None end the last one: its time is counted."""
     now = time.perf_counter()
     if _clock["section"] is not None:
         record({SECONDS + _clock["section"]: now - _clock["since"]})
@@ -65,10 +65,7 @@ def section(number):
 
 
 def record(facts):
-    """Keep facts, a dict name -> number, text or None, for `say`; write all so far to results.json; return them.
-
-    None stands for "never reached". Raises ValueError for any other value.
-    """
+    """Keep facts, a dict name -> number, text or None, for `say`, and write all to results.json; return them."""
     for name, value in facts.items():
         is_number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
         if not is_number and not isinstance(value, str | None):
@@ -150,10 +147,7 @@ def _show_folded(summary, code):
 
 
 def show_figure(figure, name, photographs=False):
-    """Save a Figure as <name>-<username> in the execution's figures folder and show it; photographs become JPEG.
-
-    Raises ValueError if it lacks a title, an axis label, a legend or the username: such a plot counts for nothing.
-    """
+    """Save a Figure as <name>-<username> and show it; photographs become JPEG. ValueError if `audit` objects."""
     if problems := audit(figure):
         raise ValueError(f"figure {name}: " + "; ".join(problems))
     path = RunFolder(runs_root() / "figures").save_picture(name, *encode(figure, photographs))
@@ -161,10 +155,7 @@ def show_figure(figure, name, photographs=False):
 
 
 def show_film(name, runs):
-    """Make the GIF of some runs on one picture, show its last frame, and return facts about the file.
-
-    `runs` are ReconstructionResults that kept their pictures. A replay reads the GIF that is committed.
-    """
+    """Make the GIF of runs that kept their pictures, or in a replay read it; show its last frame; return its facts."""
     picture = runs[0].setting.picture
     if run_mode() == "replay":
         (gif,) = (submission() / "figures").glob(f"{name}-*.gif")

@@ -120,10 +120,7 @@ class RunFolder:
     @classmethod
     @contextlib.contextmanager
     def recording(cls, name, settings):
-        """Make a folder, write `settings` (a dict) with the package versions, and yield it to a `with` block.
-
-        If the block ends in an error, the status says so: "interrupted" for Ctrl-C, else "failed".
-        """
+        """Make a folder with `settings` (a dict) and versions; after an error the status is "interrupted" or "failed"."""
         folder = cls.create(name)
         try:
             folder.set_status("running")

@@ -17,10 +17,6 @@ class EarlyStopping:
     """Stop when L_t >= (1 - relative_loss_threshold) * L_(t - patience): by default, after less than 1% in 10 epochs.
 
     L_t is the mean training loss of epoch t, counted from 0, so the first check is at t = patience.
-
-    >>> rule = EarlyStopping(patience=2, relative_loss_threshold=0.01)
-    >>> [rule.should_stop(loss) for loss in (1.0, 0.9, 0.5, 0.895)]
-    [False, False, False, True]
     """
 
     def __init__(self, patience=10, relative_loss_threshold=0.01):
@@ -117,11 +113,7 @@ class Callback:
 
 
 class Trainer:
-    """Trains a Model on arrays.
-
-    Parameters: `model`; `config`, a TrainConfig; `rng`, the Generator that shuffles (required); `callbacks`, a list of
-    Callback. While training, `trainer.history` grows.
-    """
+    """Trains `model` as the TrainConfig says; the Generator `rng` shuffles. While training, `history` grows."""
 
     def __init__(self, model, config, *, rng, callbacks=()):
         if not isinstance(config, TrainConfig):
@@ -134,14 +126,12 @@ class Trainer:
         self.history.stop_reason = reason
 
     def fit(self, x, y=None):
-        """Train on x (n, in_width) and y (n, out_width); return the History.
+        """Train on x (n, in_width) and y (n, out_width), or a loader with `features` and `targets`; return the History.
 
-        Or x is a data loader alone, with the arrays `features` and `targets`. Every epoch passes each sample once
-        through Model.train, shuffled, in batches of batch_size (the last may be smaller); after every
-        grad_accumulation_steps of them, and at the epoch's end, Model.update is called.
-
-        Raises ValueError for bad data; NonFiniteLossError, which names epoch, batch and learning rate, when the loss is
-        no longer finite. On KeyboardInterrupt it returns what there is, with the stop reason "interrupted".
+        Every epoch passes each sample once through Model.train, shuffled, in batches of batch_size (the last may be
+        smaller); after every grad_accumulation_steps of them, and at the epoch's end, Model.update is called. Raises
+        ValueError for bad data, NonFiniteLossError, with epoch, batch and learning rate, once the loss is not finite.
+        On KeyboardInterrupt it returns what there is, with the stop reason "interrupted".
         """
         if y is None:
             if not (hasattr(x, "features") and hasattr(x, "targets")):

@@ -226,10 +226,9 @@ def committed(tmp_path):
 
 def test_results_figures_and_finished_runs_replace_what_was_committed(execution, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "NOTEBOOK", tmp_path / "assignment3.ipynb")
-    size = publish(execution, nbformat.v4.new_notebook())
+    publish(execution, nbformat.v4.new_notebook())
     assert committed(tmp_path) == {"results.json", "figures/1.1-mask.png", "a/run-1.wandb", "a/metrics.json",
                                    "b/metrics.json"}
-    assert size == sum(path.stat().st_size for path in (tmp_path / "submission").rglob("*.*"))
     assert {path.name for path in tmp_path.iterdir()} == {"submission", "execution", "assignment3.ipynb"}
 
 
@@ -243,8 +242,6 @@ def test_what_was_committed_stays_if_anything_fails(execution, tmp_path, monkeyp
         assert {path.name for path in tmp_path.iterdir()} == {"submission", "execution"}
 
     fails(OSError, "no space")
-    monkeypatch.setattr(runner, "LIMIT", 10)
-    fails(ValueError, "expected at most 0 MB to commit, got 0.0 MB")
     (execution / "results.json").unlink()
     fails(FileNotFoundError, "results.json")
 

@@ -13,8 +13,8 @@ ODD_PIXELS = 0.1  # the share of pixels near neither colour (blurred edges, JPEG
 def mask_from_image(image):
     """Return the 0-1 mask (height, width), uint8, of an RGB image (height, width, 3): 1 is Belgium.
 
-    The map's two colours are the medians of the pixels nearer to the course's orange and of those nearer to its purple;
-    a pixel belongs to the nearer of the two. Raises ValueError if there are no two clear colours.
+    The map's two colours are the medians of the pixels nearer to orange and of those nearer to purple; a pixel belongs
+    to the nearer of the two. Raises ValueError if there are no two clear colours.
     """
     nearer = np.linalg.norm(image[:, :, None] - COLOURS, axis=-1).argmin(axis=-1)  # (height, width)
     if 0 < nearer.mean() < 1:
@@ -42,6 +42,9 @@ class BorderDataset:
     (n, 1), row by row; `source`, a DataSource. Raises FileNotFoundError, or ValueError for what is no such map.
     """
 
+    majority_accuracy = property(lambda self: float(max(self.mask.mean(), 1 - self.mask.mean())),
+                                 doc="The accuracy of always answering the more frequent country.")
+
     def __init__(self, path=None):
         self.source = sources.find_file("border.png") if path is None else sources.describe(path)
         self.image, _ = read_image(self.source.path, "RGB", size=None)
@@ -58,11 +61,6 @@ class BorderDataset:
         """Return every pixel once as ((x, y), L), a list in an order shuffled by `rng` (a fresh one if None)."""
         order = (np.random.default_rng() if rng is None else rng).permutation(len(self))
         return list(zip(map(tuple, self.inputs[order].tolist()), self.mask.ravel()[order].tolist()))
-
-    @property
-    def majority_accuracy(self):
-        """The accuracy of always answering the more frequent country."""
-        return float(max(self.mask.mean(), 1 - self.mask.mean()))
 
     def as_map(self, values):
         """Return one value per sample, (n, 1) or (n,), as an array (height, width)."""

@@ -8,7 +8,6 @@ from smai_nn.datasets import sources
 from smai_nn.files import existing
 
 MODES = {"RGB": "RGB", "Gray": "L"}  # image type -> mode of Pillow's
-BLUR_LEVELS = range(11)  # the standard deviation of the Gaussian, in pixels of the 256x256 picture
 
 
 def read_image(path, image_type, size=256):
@@ -41,16 +40,13 @@ def read_image(path, image_type, size=256):
 
 
 def find_blurred():
-    """Return (found, missing): a dict level -> DataSource of blur_<level>, and the levels from 0 to 10 not found.
-
-    All are of one folder and one ending, so that two sets never mix. Raises FileNotFoundError if there is none.
-    """
+    """Return a dict level -> DataSource of blur_<level>, and the levels not found; FileNotFoundError if none is."""
     sets = blurred_sets() or [{0: sources.find_file("blur_0.jpg")}]  # which raises, if there is none at all
-    return sets[0], [level for level in BLUR_LEVELS if level not in sets[0]]
+    return sets[0], [level for level in range(11) if level not in sets[0]]
 
 
 def blurred_sets():
-    """Return a list of dicts as of `find_blurred`, the one that is taken first."""
+    """Return such a dict for each folder and ending, so that two sets never mix; the first is taken."""
     sets = {}
     for source in sources.copies(r"blur_([0-9]|10)\.(png|jpe?g)"):
         levels = sets.setdefault((source.path.parent, source.path.suffix), {})
@@ -59,7 +55,7 @@ def blurred_sets():
 
 
 def crop_pictures(images, height, width, crop):
-    """Return grey pictures (n, rows, columns) uint8, each cropped and resized (bicubic) to (n, height, width) uint8.
+    """Return grey pictures (n, rows, columns) cropped and resized (bicubic) to (n, height, width), all uint8.
 
     `crop` is (top, bottom, left, right) in parts of the picture, from 0 to 1. Raises ValueError for an empty box.
     """

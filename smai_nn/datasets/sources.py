@@ -1,7 +1,6 @@
-"""The one place that decides where data files come from, what is kept of them and how the records name them.
+"""Where data files come from: $SMAI_DATA, then data/, then what scikit-learn keeps; in a replay from data/ alone.
 
-Looked through are the folder $SMAI_DATA, then data/, then what scikit-learn keeps; in a replay, which shows what was
-committed, data/ alone. A picture that ships with the project comes after all others of its name.
+A picture that ships with the project comes after all others of its name.
 """
 
 import contextlib
