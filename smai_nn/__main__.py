@@ -98,7 +98,7 @@ def execute(notebook, destination, environment):
 
 
 def publish(execution, notebook):
-    """Replace NOTEBOOK, and the committed folder by results, figures, finished runs; an OSError leaves both as they are."""
+    """Replace NOTEBOOK, and the committed folder by results, figures, finished runs; after an OSError, neither."""
     target = submission()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:

@@ -120,7 +120,7 @@ class RunFolder:
     @classmethod
     @contextlib.contextmanager
     def recording(cls, name, settings):
-        """Make a folder with `settings` (a dict) and versions; after an error the status is "interrupted" or "failed"."""
+        """Make a folder with `settings`, a dict; after an error its status is "interrupted" (Ctrl-C) or "failed"."""
         folder = cls.create(name)
         try:
             folder.set_status("running")
