@@ -30,6 +30,7 @@ from smai_nn.runs import FINISHED, RunFolder, mark_interrupted, runs_root
 NOTEBOOK = ROOT / "assignment3.ipynb"
 HEADING = re.compile(r"^#{1,6}\s+(\d+(?:\.\d+)*)\.?\s+(.+)$", re.MULTILINE)
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+LIMIT, LARGEST = 25_000_000, 1_000_000  # bytes that are committed, in all and of a network's parameters
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows knows the latter alone
 
 
@@ -53,6 +54,12 @@ def select(notebook, section):
     return notebook
 
 
+def report(text, **options):
+    """Print, if somebody still reads: with `| head` the reader is soon gone, and the run goes on."""
+    with contextlib.suppress(OSError):
+        print(text, **options, flush=True)
+
+
 def stop(number, frame):
     """End the program because of a signal, and heed no further one."""
     for other in SIGNALS:
@@ -73,7 +80,7 @@ def execute(notebook, destination, environment):
 
     def show_progress(cell, cell_index):
         number, title = sections[cell_index]
-        print(f"\rcell {cell_index + 1} of {len(sections)}: {number} {title}".ljust(100), end="", flush=True)
+        report(f"\rcell {cell_index + 1} of {len(sections)}: {number} {title}".ljust(100), end="")
 
     client = NotebookClient(notebook, timeout=None, kernel_name="python3", coalesce_streams=True, record_timing=False,
                             resources={"metadata": {"path": str(ROOT)}}, on_cell_start=show_progress,
@@ -97,16 +104,28 @@ def execute(notebook, destination, environment):
         save_text(destination, nbformat.writes(notebook) + "\n")
 
 
+def left_out(folder, names):
+    """Return what is not committed of a run folder: pictures of every epoch, which GIFs show, and large networks."""
+    return [name for name in names if name.startswith("frames")
+            or name == "parameters.npz" and (Path(folder) / name).stat().st_size > LARGEST]
+
+
 def publish(execution, notebook):
-    """Replace NOTEBOOK, and the committed folder by results, figures, finished runs; after an OSError, neither."""
+    """Replace NOTEBOOK, and the committed folder by results, figures, finished runs; after an error, neither.
+
+    Raises ValueError for more than LIMIT, OSError if there is no results.json or nothing can be written.
+    """
     target = submission()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         for folder in [execution / "figures", *(path.parent for path in execution.glob("*/metrics.json"))]:
-            if folder.name == "figures" or RunFolder(folder).status in FINISHED:  # without frames: the GIFs show them
-                shutil.copytree(folder, new / folder.name, ignore=shutil.ignore_patterns("frames*"))
+            if folder.name == "figures" or RunFolder(folder).status in FINISHED:
+                shutil.copytree(folder, new / folder.name, ignore=left_out)
         shutil.copy(execution / "results.json", new)
+        size = sum(path.stat().st_size for path in new.rglob("*") if path.is_file())
+        if size > LIMIT:
+            raise ValueError(f"expected at most {LIMIT / 1e6:.0f} MB to commit, got {size / 1e6:.1f} MB")
         written = save_text(NOTEBOOK.with_suffix(".part"), nbformat.writes(notebook) + "\n")
         if target.exists():  # all that could fail is done: from here on names are changed, and nothing else
             target.rename(old)
@@ -167,7 +186,7 @@ def main(arguments=None):
         signal.signal(number, stop)
     try:
         save_json(options.folder / "execution.json", about | {"status": "running"})
-        print(f"Profile {options.profile}, {options.mode}; everything goes to {options.folder}")
+        report(f"Profile {options.profile}, {options.mode}; everything goes to {options.folder}")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
             # The user's own start-up files have no part in this; what killed processes leave is removed at the end.
             own = {"SMAI_PROFILE": options.profile, "SMAI_RUN": options.mode, "SMAI_RUNS": str(options.folder),
@@ -182,11 +201,11 @@ def main(arguments=None):
     except SystemExit as stopped:
         status, code, message = "interrupted", stopped.code, f"Interrupted; what ran so far is in {copy}"
         mark_interrupted(options.folder)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         code, message = 1, f"{copy}: could not be written or published ({error})"
     with contextlib.suppress(OSError):
         save_json(options.folder / "execution.json", about | {"status": status})
-    print(f"\n{message}")
+    report(f"\n{message}")
     return code
 
 

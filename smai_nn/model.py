@@ -43,9 +43,10 @@ class Model:
     def __init__(self, layers, loss="mse", optimizer=None):
         self._layers = tuple(layers)
         _check_layers(self._layers)
-        self._loss = LOSSES[loss.lower()]() if isinstance(loss, str) and loss.lower() in LOSSES else loss
+        loss = LOSSES.get(loss.lower(), loss) if isinstance(loss, str) else loss
+        self._loss = loss() if isinstance(loss, type) else loss
         if not isinstance(self._loss, Loss):
-            raise ValueError(f"loss: expected 'mse', 'bce', MSE() or BCE(), got {loss!r}")
+            raise ValueError(f"loss: expected 'mse', 'bce', MSE or BCE, got {loss!r}")
         if isinstance(self._loss, BCE) and not isinstance(self._layers[-1].activation, Sigmoid):
             raise ValueError(f"Model with BCE: expected a Sigmoid output, got {self._layers[-1]}; use Sigmoid or MSE")
         self.optimizer = SGD(learning_rate=0.1) if optimizer is None else optimizer
@@ -134,6 +135,8 @@ class Model:
         found, expected = ({name: array.shape for name, array in arrays.items()} for arrays in (saved, own))
         if found != expected:
             raise ValueError(f"{path}: expected an architecture of the shapes {expected}, got {found}")
+        for name, array in saved.items():
+            require_finite(array.astype(self.dtype), f"{path}: {name}")
         for name, array in saved.items():
             own[name][...] = array
 

@@ -219,6 +219,7 @@ class Trainer:
         if config.learning_rate_schedule == "cosine":
             batches = math.ceil(history.sample_count / config.batch_size)
             progress = history.updates / (config.max_epochs * math.ceil(batches / config.grad_accumulation_steps))
-            self.model.optimizer.learning_rate = rate * max(0.5 * (1 + math.cos(math.pi * progress)), 1e-9)
+            falling = 0.5 * (1 + math.cos(math.pi * progress))
+            self.model.optimizer.learning_rate = rate * max(falling, 1e-9)  # above 0, whatever the rounding
         self.model.update()
         history.updates += 1
