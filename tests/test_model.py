@@ -142,7 +142,7 @@ def test_a_diverged_model_raises_and_accumulates_nothing():
 def test_the_assignments_call_needs_no_further_argument():
     model = Model([Linear(2, 5, Tanh()), Linear(5, 1, Sigmoid())], "mse")
     assert isinstance(model.loss, MSE) and repr(model.optimizer) == "SGD(learning_rate=0.1)"
-    assert isinstance(Model([Linear(2, 1, Sigmoid())], "BCE").loss, BCE)
+    assert all(isinstance(Model([Linear(2, 1, Sigmoid())], loss).loss, BCE) for loss in ("BCE", BCE, BCE()))
     assert Model([Linear(2, 1, Tanh)]).optimizer is not Model([Linear(2, 1, Tanh)]).optimizer
 
 
@@ -362,6 +362,7 @@ FITS = {"layer0.weights": np.ones((3, 5)), "layer0.biases": np.ones(5), "layer1.
     ({**FITS, "layer0.weights": np.ones((5, 3))}, "got {'layer0.weights': (5, 3)"),  # transposed
     ({**FITS, "layer2.weights": np.ones((1, 1))}, "'layer2.weights': (1, 1)}"),  # an extra layer
     ({name: array for name, array in FITS.items() if "1" not in name}, "(3, 5), 'layer0.biases': (5,)}"),
+    ({**FITS, "layer0.biases": np.array([1, 1, np.nan, 1, 1])}, "layer0.biases: expected finite numbers, got 1 NaN"),
     ({}, "'layer1.weights': (5, 1), 'layer1.biases': (1,)}, got {}"),
     ({**FITS, "layer1.biases": np.array([1.0], dtype=object)}, "npz archive of plain arrays"),
 ])

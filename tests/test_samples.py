@@ -20,7 +20,8 @@ from smai_nn.trainer import History
 
 PROFILE = SampleProfile(learning_rates={"sgd": (0.1,), "adam": (0.01,), OUTPUT: (0.001,)}, batch_sizes=(4,),
                         accumulations=(1, 2), slopes=(20, 40), noise_ratios=(3.0,), gradient_tuning_seeds=(1,),
-                        tuning_seeds=(1,), tuning_samples=1000, gradient_seeds=(0,), seeds=(0, 1), gradient_samples=1200)
+                        tuning_seeds=(1,), tuning_samples=1000, gradient_seeds=(0,), seeds=(0, 1),
+                        gradient_samples=1200)
 
 
 @pytest.fixture
@@ -102,7 +103,8 @@ def test_a_run_reads_back_with_the_checkpoint_of_its_settling_sample(wedge, meth
 
 
 def test_all_batches_are_looked_at_up_to_close_then_some():
-    curve, values = samples.SampleCurve(np.zeros((10, 2)), np.ones((10, 1)), close=20), iter((0.5, 0.95, 0.9, 0.95, 0.92))
+    curve = samples.SampleCurve(np.zeros((10, 2)), np.ones((10, 1)), close=20)
+    values = iter((0.5, 0.95, 0.9, 0.95, 0.92))
     model = Mock(predict=lambda x: (np.arange(10) < 10 * next(values)).astype(float)[:, None])
     for seen in (10, 20, 30, 520, 530, 1020, 1520):
         model.parameters = np.array([seen])
