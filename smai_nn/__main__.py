@@ -30,7 +30,8 @@ from smai_nn.runs import FINISHED, RunFolder, mark_interrupted, runs_root
 NOTEBOOK = ROOT / "assignment3.ipynb"
 HEADING = re.compile(r"^#{1,6}\s+(\d+(?:\.\d+)*)\.?\s+(.+)$", re.MULTILINE)
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-LIMIT, LARGEST = 25_000_000, 1_000_000  # bytes that are committed, in all and of a network's parameters
+LIMIT = 25_000_000  # bytes that are committed at the most
+LEFT_OUT = ("frames*", "network*")  # files: the pictures of every epoch, which GIFs show; networks of over 1 MB
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows knows the latter alone
 
 
@@ -104,24 +105,15 @@ def execute(notebook, destination, environment):
         save_text(destination, nbformat.writes(notebook) + "\n")
 
 
-def left_out(folder, names):
-    """Return what is not committed of a run folder: pictures of every epoch, which GIFs show, and large networks."""
-    return [name for name in names if name.startswith("frames")
-            or name == "parameters.npz" and (Path(folder) / name).stat().st_size > LARGEST]
-
-
 def publish(execution, notebook):
-    """Replace NOTEBOOK, and the committed folder by results, figures, finished runs; after an error, neither.
-
-    Raises ValueError for more than LIMIT, OSError if there is no results.json or nothing can be written.
-    """
+    """Replace NOTEBOOK, and the committed folder by results, figures, finished runs; after an error, neither."""
     target = submission()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         for folder in [execution / "figures", *(path.parent for path in execution.glob("*/metrics.json"))]:
             if folder.name == "figures" or RunFolder(folder).status in FINISHED:
-                shutil.copytree(folder, new / folder.name, ignore=left_out)
+                shutil.copytree(folder, new / folder.name, ignore=shutil.ignore_patterns(*LEFT_OUT))
         shutil.copy(execution / "results.json", new)
         size = sum(path.stat().st_size for path in new.rglob("*") if path.is_file())
         if size > LIMIT:

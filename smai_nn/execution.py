@@ -70,11 +70,6 @@ def run_experiments(experiment, settings, description="runs"):
     return [results[to_json(dataclasses.asdict(setting))] for setting in settings]
 
 
-def run_experiment(experiment, setting):
-    """Return the result of one setting; see `run_experiments`."""
-    return run_experiments(experiment, [setting], experiment.name)[0]
-
-
 def _run_and_draw(experiment, setting, progress=False):
     """Make one run and the figures that belong into its folder, and return the folder's path."""
     path = experiment.run(setting, progress=progress)
@@ -86,7 +81,8 @@ def _read_and_draw(experiment, path):
     """Return the result in a run's folder; draw its figures if there are none, as where the run was interrupted."""
     result = experiment.read(path)
     if run_mode() != "replay" and not any(path.glob("*.png")):
-        pictures = {name: encode(figure, colours=16) for name, figure in run_figures(result).items()}
+        pictures = {name: encode(figure, colours=8 if name == "loss" else 16)
+                    for name, figure in run_figures(result).items()}
         for name, picture in pictures.items():  # all at once, so that there are all of them or none
             RunFolder(path).save_picture(name, *picture)
     return result
@@ -139,8 +135,7 @@ def _take(experiment, text, read, *settings):
     if folder is None:
         if mode != "replay":
             return None
-        raise ValueError(f"{experiment.name}: expected a run folder in {submission()} for {text[:300]}, found none; "
-                         "train it")
+        raise ValueError(f"{experiment.name}: expected a run folder in {submission()}, found none for {text[:300]}")
     try:
         asked = folder.settings()
         if asked["version"] != experiment.version:

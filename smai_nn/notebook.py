@@ -127,23 +127,18 @@ def show_scoreboard(table):
     display(Markdown("\n".join([title, "", *lines, "", times])), display_id=SCOREBOARD, update=True)
 
 
-def show_source(*objects):
-    """Show the source of classes and functions, folded: file, signature and first line of the docstring are visible."""
-    for thing in objects:
-        kind = "class" if inspect.isclass(thing) else "def"
-        head = html.escape(f"{kind} {thing.__name__}{inspect.signature(thing)}", quote=False)
-        first = html.escape(inspect.getdoc(thing).splitlines()[0])
-        path = _relative(inspect.getsourcefile(thing))
-        _show_folded(f"<code>{head}</code>, <code>{path}</code><br>{first}", inspect.getsource(thing))
-
-
-def show_script(name):
-    """Show a script of the project, such as "data/make_border.py", folded."""
-    _show_folded(f"<code>{name}</code>", (ROOT / name).read_text(encoding="utf-8"))
-
-
-def _show_folded(summary, code):
-    display(Markdown(f"<details><summary>{summary}</summary>\n\n```python\n{code.rstrip()}\n```\n</details>"))
+def show_source(*things):
+    """Show the source of classes, functions and scripts (their paths), folded, with what they are on the first line."""
+    for thing in things:
+        if isinstance(thing, str):
+            summary, code = f"<code>{thing}</code>", (ROOT / thing).read_text(encoding="utf-8")
+        else:
+            kind, code = "class" if inspect.isclass(thing) else "def", inspect.getsource(thing)
+            head = html.escape(f"{kind} {thing.__name__}{inspect.signature(thing)}", quote=False)
+            first = html.escape(inspect.getdoc(thing).splitlines()[0])
+            path = _relative(inspect.getsourcefile(thing))
+            summary = f"<code>{head}</code>, <code>{path}</code><br>{first}"
+        display(Markdown(f"<details><summary>{summary}</summary>\n\n```python\n{code.rstrip()}\n```\n</details>"))
 
 
 def show_figure(figure, name, photographs=False):
@@ -173,8 +168,8 @@ def show_table(rows, caption=""):
     columns = list(rows[0])
     marks = ["---:" if all(isinstance(row[name], int | float) for row in rows) else ":---" for name in columns]
     lines = [columns, marks, *([_entry(row[name]) for name in columns] for row in rows)]
-    title = f"**{caption}**\n\n" if caption else ""
-    display(Markdown(title + "\n".join(f"| {' | '.join(line)} |" for line in lines)))
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    display(Markdown(f"**{caption}**\n\n{table}" if caption else table))
 
 
 def _entry(value):

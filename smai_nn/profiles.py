@@ -58,9 +58,9 @@ class PicturesProfile:
     scaling_epochs: int = 8
     scaling_seeds: tuple = (0, 1, 2)
     screening_epochs: int = 15
-    screened: tuple = (  # candidates: (optimizer, learning rate, batch size, schedule)
-        ("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine"), ("adam", 0.01, 128, "cosine"),
-        ("adam", 0.003, 128, "constant"), ("adam", 0.003, 512, "cosine"))
+    screened: tuple = (  # candidates: (learning rate, batch size, schedule)
+        (0.001, 128, "cosine"), (0.003, 128, "cosine"), (0.01, 128, "cosine"), (0.003, 128, "constant"),
+        (0.003, 512, "cosine"))
     epochs: dict = dataclasses.field(default_factory=lambda: {"smiley": 50, "cat": 150})  # in section 2.4
     mapping_seeds: tuple = (0, 1)  # likewise
     blur_levels: tuple = tuple(range(11))  # those of them that there are
@@ -117,7 +117,7 @@ QUICK = Profile(
                   gradient_tuning_seeds=(100,), tuning_seeds=(100, 101), tuning_samples=2500,
                   gradient_seeds=(0, 1), seeds=(0, 1, 2), gradient_samples=10_000),
     PicturesProfile(size=40, study_size=32, scaling_epochs=4, scaling_seeds=(0,), mapping_seeds=(0,),
-                    screening_epochs=4, screened=(("adam", 0.001, 128, "cosine"), ("adam", 0.003, 128, "cosine")),
+                    screening_epochs=4, screened=((0.001, 128, "cosine"), (0.003, 128, "cosine")),
                     blur_levels=(0, 2, 5, 10), blur_seeds={5: (0, 1)}, blur_max_epochs=60),
     DigitProfile(epochs={32: 6, 8: 3, 2: 3}, training_samples=4000, trial_samples=2000,
                  trials={"sgd": (10.0,), "adam": (0.003,)}),

@@ -62,11 +62,7 @@ class Experiment:
 
 
 class Study(Experiment):
-    """Many small runs that share one folder and one W&B run, a row each.
-
-    `run` takes a setting and returns its result; `read` is the result's dataclass: `setting` first, then plain values
-    and one-dimensional arrays. `find_data` takes nothing.
-    """
+    """Many small runs in one folder: `run` makes a result, `read` is its class: setting, plain values, 1-D arrays."""
 
 
 def restore_setting(kind, content):

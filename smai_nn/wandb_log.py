@@ -48,10 +48,8 @@ def log_run(folder, config, rows, summary):
 
 
 def _short(value):
-    """Return a number with five digits, a NaN as None, anything else as it is."""
-    if not isinstance(value, float):
-        return value
-    return float(f"{value:.5g}") if np.isfinite(value) else None
+    """Return a number with five digits, anything else as it is."""
+    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 @functools.cache  # one a process, and removed with it

@@ -21,7 +21,7 @@ from joblib.externals.loky import get_reusable_executor
 from tiny import TINY, TINY_STUDY, TinySetting, run_tiny
 
 from smai_nn import execution, runs
-from smai_nn.execution import begin_execution, run_experiment, run_experiments, run_mode, run_study
+from smai_nn.execution import begin_execution, run_experiments, run_mode, run_study
 from smai_nn.runs import RunFolder, run_sweep, runs_root
 
 SETTINGS = [TinySetting(number) for number in (3, 1, 2)]
@@ -128,7 +128,7 @@ def test_an_interrupted_run_in_this_process_writes_what_it_has(monkeypatch):
     monkeypatch.setenv("SMAI_TINY_PAUSE", "0.02")
     interrupt_when_begun(1)
     with pytest.raises(KeyboardInterrupt):
-        run_experiment(TINY, TinySetting(3, steps=1000))
+        run_experiments(TINY, [TinySetting(3, steps=1000)])[0]
     (folder,) = map(RunFolder, runs_root().iterdir())
     assert folder.status == "interrupted"
     assert 0 < folder.metrics()["epochs"] == len(folder.arrays("history")["epoch_loss"]) < 1000
@@ -173,12 +173,12 @@ def test_resume_names_what_it_cannot_take_and_makes_only_that_anew(monkeypatch, 
                                          ({"find_data": lambda setting: DataNow("new")}, "its data were")])
 def test_resume_makes_anew_what_came_of_another_version_or_other_data(change, why, monkeypatch, capsys):
     experiment = dataclasses.replace(TINY, find_data=lambda setting: DataNow("old"))
-    folder = Path(run_experiment(experiment, SETTINGS[0]).folder)
+    folder = Path(run_experiments(experiment, [SETTINGS[0]])[0].folder)
     settings = RunFolder(folder).settings()
     runs.save_json(folder / "settings.json", {**settings, "data": DataNow("old").record()})
     resume(monkeypatch)
-    assert run_experiment(experiment, SETTINGS[0]).folder == folder
-    assert run_experiment(dataclasses.replace(experiment, **change), SETTINGS[0]).folder != folder
+    assert run_experiments(experiment, [SETTINGS[0]])[0].folder == folder
+    assert run_experiments(dataclasses.replace(experiment, **change), [SETTINGS[0]])[0].folder != folder
     assert f"{folder.name}: not taken, ValueError: {why}" in capsys.readouterr().out
 
 
@@ -194,20 +194,20 @@ class DataNow:
 
 
 def test_resume_prefers_a_finished_run_to_a_later_interrupted_one(monkeypatch):
-    folder = run_experiment(TINY, SETTINGS[0]).folder
+    folder = run_experiments(TINY, [SETTINGS[0]])[0].folder
     later = folder.with_name(f"29991231-235959-ffff-{folder.name}")
     shutil.copytree(folder, later)
     RunFolder(later).set_status("interrupted")
     resume(monkeypatch)
-    assert run_experiment(TINY, SETTINGS[0]).folder == folder
+    assert run_experiments(TINY, [SETTINGS[0]])[0].folder == folder
 
 
 def test_resume_draws_the_figures_that_an_interrupted_run_lacks(monkeypatch):
-    folder = run_experiment(TINY, SETTINGS[0]).folder
+    folder = run_experiments(TINY, [SETTINGS[0]])[0].folder
     monkeypatch.setattr(execution, "run_figures", lambda result: {"loss": result.square})
     monkeypatch.setattr(execution, "encode", lambda figure, colours: (b"%d" % figure, "png"))
     resume(monkeypatch)
-    run_experiment(TINY, SETTINGS[0])
+    run_experiments(TINY, [SETTINGS[0]])[0]
     assert (folder / "loss-smai.student.png").read_bytes() == b"9"
 
 
@@ -239,7 +239,7 @@ def test_replay_stops_at_a_folder_that_does_not_fit_and_names_it(experiment, set
     (damaged,) = runs_root().with_name("committed").glob("*-tiny-1")
     (damaged / "history.npz").unlink()
     with pytest.raises(ValueError, match=why):
-        run_experiment(experiment, setting)
+        run_experiments(experiment, [setting])[0]
 
 
 def test_run_mode_is_one_of_three_and_a_replay_without_committed_folders_says_so(monkeypatch, tmp_path):
@@ -248,7 +248,7 @@ def test_run_mode_is_one_of_three_and_a_replay_without_committed_folders_says_so
     monkeypatch.setenv("SMAI_RUN", " replay ")
     begin_execution()
     with pytest.raises(ValueError, match=r"a run folder in \S+nowhere for .*, found none; train it"):
-        run_experiment(TINY, SETTINGS[0])
+        run_experiments(TINY, [SETTINGS[0]])[0]
     monkeypatch.setenv("SMAI_RUN", "again")
     with pytest.raises(ValueError, match="SMAI_RUN: expected one of 'train', 'resume', 'replay', got 'again'"):
         run_mode()

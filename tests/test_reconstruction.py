@@ -49,8 +49,7 @@ def test_fourier_learns_the_smiley_that_its_mean_misses():
     assert result.image.shape == (32, 32) and result.mse < 0.1 * result.setting.loader().targets.var()
 
 
-@pytest.mark.parametrize("changes", [{"mapping": ("Polynomial", 40), "scaling": "pixels"},
-                                     {"optimizer": "sgd", "learning_rate": 1e6}])
+@pytest.mark.parametrize("changes", [{"mapping": ("Polynomial", 40), "scaling": "pixels"}, {"learning_rate": 1e30}])
 def test_a_compared_run_that_diverges_is_a_finished_result(changes):
     assert run_compared(dataclasses.replace(TINY, **changes)).psnr is None
 
@@ -61,11 +60,6 @@ def test_any_name_of_a_picture_is_accepted(tmp_path, name):
     Image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)).save(tmp_path / name, "JPEG")
     folder = made(image=str(tmp_path / name), max_epochs=1).folder.name
     assert folder.endswith("fourier3-s0") and folder.isascii() and " " not in folder
-
-
-def test_bad_settings_are_refused():
-    with pytest.raises(ValueError, match="optimizer: expected one of"):
-        dataclasses.replace(TINY, optimizer="lbfgs")
 
 
 def test_two_cycles_give_all_quarters_the_same_features():
@@ -79,7 +73,7 @@ def compared(candidates, *psnrs):
 
 
 def test_of_what_is_close_to_the_best_the_smallest_rate_is_chosen():
-    candidates = [("adam", rate, 128, schedule) for rate, schedule in
+    candidates = [(rate, 128, schedule) for rate, schedule in
                   ((0.01, "cosine"), (0.003, "cosine"), (0.003, "constant"), (0.001, "cosine"))]
     rows, chosen = choose(compared(candidates, 25.0, 24.7, 24.6, 24.4))
     assert [row["mean"] for row in rows] == pytest.approx([25.0, 24.7, 24.6, 24.4])
@@ -89,16 +83,16 @@ def test_of_what_is_close_to_the_best_the_smallest_rate_is_chosen():
 
 
 def test_a_candidate_that_diverged_is_last():
-    results = compared([("sgd", 9.0, 128, "cosine"), ("adam", 0.01, 128, "cosine")], 30.0, 20.0)
+    results = compared([(9.0, 128, "cosine"), (0.01, 128, "cosine")], 30.0, 20.0)
     results[1] = dataclasses.replace(results[1], psnr=None)
     rows, chosen = choose(results)
-    assert chosen.optimizer == "adam" and (rows[-1]["optimizer"], rows[-1]["Polynomial 15"]) == ("sgd", "diverged")
+    assert chosen.learning_rate == 0.01 and (rows[-1]["learning_rate"], rows[-1]["Polynomial 15"]) == (9.0, "diverged")
 
 
 def test_settings_of_the_sections():
     mapped = mapping_settings(TINY, 64, {"cat": 150, "smiley": 50}, (0, 1))
     assert {(s.picture, s.image_type, s.max_epochs) for s in mapped} == {("cat", "RGB", 150), ("smiley", "Gray", 50)}
-    assert len({(s.picture, s.label) for s in mapped}) == 14 and len(mapped) == 28
+    assert len({(s.picture, s.label) for s in mapped}) == 14 and len(mapped) == 25
     assert all(s.keep_pictures == (s.seed == 0) for s in mapped)
     blurred = blur_settings({0: "blur_0.png", 4: "blur_4.png"}, 64, 200, {4: (0, 1)})
     assert [(s.level, s.label, s.seed) for s in blurred] == [(0, "Raw", 0), (0, "Fourier 5", 0), (4, "Raw", 0),

@@ -10,9 +10,9 @@ from PIL import Image
 from smai_nn.datasets.border import COLOURS, BorderDataset
 from smai_nn.execution import begin_execution, run_experiments, run_study
 from smai_nn.experiments import samples
-from smai_nn.experiments.challenge_facts import edges, sample_table, samples_facts, tuning_facts, tuning_table
 from smai_nn.experiments.samples import (
-    CHOICE, GRADIENT, OUTPUT, RANDOM, LeastSquaresFilter, SampleSetting, TuningResult, chosen_settings)
+    CHOICE, GRADIENT, OUTPUT, RANDOM, LeastSquaresFilter, SampleSetting, TuningResult, chosen_settings, edges,
+    sample_table, samples_facts, tuning_facts, tuning_table)
 from smai_nn.plots.challenge import plot_sample_curves
 from smai_nn.plots.style import audit
 from smai_nn.profiles import SampleProfile

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from smai_nn.datasets.border import COLOURS, BorderDataset
-from smai_nn.experiments.challenge_facts import count_table, search_facts, search_table
 from smai_nn.experiments.search import (
-    Architecture, Search, SearchSetting, architectures_up_to, draw_start, read_search, recount, run_search)
+    Architecture, Search, SearchSetting, architectures_up_to, count_table, draw_start, read_search, recount, run_search,
+    search_facts, search_table)
 from smai_nn.plots.challenge import plot_frontier, plot_units
 from smai_nn.plots.run_figures import run_figures
 from smai_nn.plots.style import audit

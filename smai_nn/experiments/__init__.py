@@ -1,4 +1,1 @@
-"""The experiments, one file a question: settings, run, result, facts, which are plain numbers with names.
-
-`run_<thing>(setting)` trains and returns the path of its run folder; `read_<thing>(folder)` makes the result of that.
-"""
+"""The experiments of the assignment, one file a question: settings, run, result, facts."""

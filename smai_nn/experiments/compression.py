@@ -83,6 +83,7 @@ def run_digits(setting, progress=False):
     asked = DIGITS.described(setting, data.source)
     with RunFolder.recording(f"digits-{setting.bottleneck}-s{setting.seed}", asked) as folder:
         autoencoder, history = train_autoencoder(setting, x, progress)
+        autoencoder.save_to(folder.path / "network.npz")  # large: not among what is committed
         by_pca = pca_rebuilt(x, test, setting.bottleneck)
         classes, first = np.unique(data.y_test, return_index=True)
         pictures = np.stack([test[first], autoencoder.reconstruct(test[first]), by_pca[first]]).astype(np.float16)
@@ -92,7 +93,7 @@ def run_digits(setting, progress=False):
             "is_complete": data.is_complete, "parameter_count": autoencoder.parameter_count,
             "train_mse": autoencoder.evaluate(x, x), "test_mse": autoencoder.evaluate(test, test),
             "pca_mse": np.square(by_pca - test).mean(dtype=float),
-            "mean_digit_mse": np.square(x.mean(axis=0) - test).mean(dtype=float)}, model=autoencoder)
+            "mean_digit_mse": np.square(x.mean(axis=0) - test).mean(dtype=float)})
     return folder.path
 
 

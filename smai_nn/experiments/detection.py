@@ -81,7 +81,7 @@ class DetectionResult:
     scores: dict  # see detection_scores, at the threshold that needs no anomalies
     tuned_scores: dict  # the same at the threshold that was tuned on people set aside
     history: History  # without epochs for PCA and the mean picture
-    cases: dict  # arrays with one entry for each of CASES that there is, see run_detection
+    cases: dict  # arrays with one entry for each of CASES that there is, for an autoencoder; see run_detection
 
 
 def assign_roles(names, normal, seed=None):
@@ -90,8 +90,8 @@ def assign_roles(names, normal, seed=None):
     The normal pictures are cut into fifths, always the same ones. The first is the "validation", the second is always
     in "train", and `seed` says which of the other three is the "test"; the rest is in "train" too. A tenth of all
     people, the same whoever is normal, is "set_aside" for choices that need anomalies; all "others" are the test's
-    anomalies. Without a seed, for choices, all that any seed tests is in "test".
-    Raises ValueError for fewer than FEWEST_NORMALS normal pictures or FEWEST_OTHERS other people.
+    anomalies. Without a seed, for choices, all that any seed tests is in "test". Raises ValueError for fewer than
+    FEWEST_NORMALS normal pictures or FEWEST_OTHERS other people.
     """
     people, fixed = np.unique(names), np.random.default_rng(0)
     normals = np.flatnonzero(names == normal)
@@ -113,7 +113,7 @@ def scale_pictures(images, is_train):
 
     Each picture gets mean 0 and variance 1, since brightness and contrast do not tell who is on it; then each pixel,
     over the training pictures, `is_train` (n,) bool, so that all pixels count alike. What does not vary becomes 0. The
-    scaler's `inverse_transform` takes the scaling by pixel back.
+    scaler's `mean_` and `scale_` take the scaling by pixel back.
     """
     from sklearn.preprocessing import StandardScaler  # loaded late, as metrics below: it takes a second
     rows = images.reshape(len(images), -1) / np.float32(255)
@@ -200,14 +200,17 @@ def run_detection(setting, progress=False):
         by_role = {role: errors[roles == role] for role in ROLES}
         scores, tuned_scores = judge(by_role)
         folder.save_arrays("errors", **by_role)
-        cases = pick_cases(errors, roles, scores["threshold"])
-        rows = list(cases.values())
-        maps = np.stack([scaler.inverse_transform(x[rows]), scaler.inverse_transform(rebuilt[rows]),
+        cases = {}
+        if model:  # PCA's and the mean picture's are not shown
+            model.save_to(folder.path / "network.npz")  # large: not among what is committed
+            cases = pick_cases(errors, roles, scores["threshold"])
+        rows = np.array(list(cases.values()), int)
+        maps = np.stack([scaler.mean_ + scaler.scale_ * x[rows], scaler.mean_ + scaler.scale_ * rebuilt[rows],
                          np.square(rebuilt[rows] - x[rows])]).astype(np.float16)
         compared, reconstructed, squares = maps.reshape(3, len(rows), setting.size, setting.size)
         folder.save_arrays("cases", case=np.array(list(cases)), person=faces.people[rows], error=errors[rows],
                            picture=faces.images[rows], compared=compared, rebuilt=reconstructed, squares=squares)
-        folder.finish(history, {"normal": normal, "scores": scores, "tuned_scores": tuned_scores}, model=model)
+        folder.finish(history, {"normal": normal, "scores": scores, "tuned_scores": tuned_scores})
     return folder.path
 
 
@@ -255,7 +258,7 @@ def read_detection(folder):
 
 
 CHOICES = Study("detector-choices", 2, score_choice, ChoiceResult, pictures_source)
-DETECTION = Experiment("detection", 3, run_detection, read_detection, pictures_source)
+DETECTION = Experiment("detection", 4, run_detection, read_detection, pictures_source)
 
 
 def detector_settings(base, bottlenecks, seeds):

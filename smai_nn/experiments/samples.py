@@ -15,7 +15,7 @@ import numpy as np
 from smai_nn.activations import Identity, ReLU, Sigmoid, Tanh
 from smai_nn.checks import require_choice, require_number
 from smai_nn.datasets.border import BorderDataset
-from smai_nn.experiments.border import border_source, group, vary
+from smai_nn.experiments.border import border_source, group, median, pivot, spread, vary
 from smai_nn.metrics import accuracy
 from smai_nn.model import Model, build_network
 from smai_nn.optim import OPTIMIZERS
@@ -24,12 +24,12 @@ from smai_nn.trainer import Callback, History, TrainConfig, Trainer
 
 OUTPUT = "adam, output layer"
 GRADIENT = ("sgd", "adam", OUTPUT)
+NAMES = ("sgd", "adam", "output")  # of these, in the names of facts
 RANDOM, CHOICE = "least squares, random order", "least squares, own choice"
 VARIED = ("learning_rate", "batch_size", "grad_accumulation_steps", "slope", "noise_ratio")  # to choose a setting
 TARGET = 0.91  # accuracy on all pixels
 SIDE = 32  # of recursive least squares: directions of the lines of its first layer, and places for each
-CLOSE = 1000  # samples up to which every method is looked at after every call of train(), ...
-EVERY = 500  # ... and how many lie between two looks from there on
+CLOSE, EVERY = 1000, 500  # samples with a look after each call of train(); samples between two looks from there on
 BLOCK = 50  # samples that the history of least squares, which sees no pixel twice, counts as an epoch
 
 
@@ -56,8 +56,7 @@ class SampleSetting:
     learner = property(lambda self: self.method if self.uses_gradients else "least squares",
                        doc="What is tuned together: the method, and both orders of least squares.")
     samples_per_update = property(lambda self: self.batch_size * self.grad_accumulation_steps, doc="Those it uses.")
-    label = property(lambda self: f"{self.method} 2-{'64-64' if self.is_usual else SIDE ** 2}-1",
-                     doc="Method and network.")
+    label = property(lambda self: f"{self.method} 2-{'64-64' if self.is_usual else SIDE ** 2}-1", doc="In tables.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -298,3 +297,71 @@ def final_settings(chosen, profile):
     settings = [vary(setting, profile.gradient_seeds) for setting in gradient]
     settings += [vary(chosen[method], profile.seeds) for method in (RANDOM, CHOICE)]
     return sum(settings, [])
+
+
+def sample_table(runs):
+    """Return a table row for each method: medians over seeds, least and greatest in brackets."""
+    rows = []
+    for own in group(runs, "method").values():
+        first, settled = (spread(own, name, ",.0f").replace("inf", "never") for name in ("first", "settled"))
+        rows.append({"method": own[0].setting.label, "parameters": own[0].parameter_count, "first at 91%": first,
+                     "**at 91% for good**": settled, "seeds": f"{sum(r.settled < math.inf for r in own)}/{len(own)}",
+                     "checkpoint's pixels": f"≥{min(r.correct for r in own)}"})
+    return rows
+
+
+def tuning_table(tuned, learner):
+    """Return the tuning of "sgd" or "adam", mean accuracies, or "least squares", mean samples until 91% for good."""
+    runs = group(tuned, "learner")[learner]
+    if learner in GRADIENT:
+        return pivot(runs, ("batch_size", "grad_accumulation_steps"), "learning_rate",
+                     lambda own: f"{1 - _score(own):.1%}")
+    return pivot(runs, ("slope",), "noise_ratio", lambda own: "/".join(
+        f"{_score(each):.0f}" for each in group(own, "method").values()))
+
+
+def edges(tuned, setting):
+    """Return the names of the settings in which the chosen one is the least or greatest of all that were tried.
+
+    A batch of one and an update after each batch are the least there is: no edge that one could have gone beyond.
+    """
+    tried = {name: {getattr(r.setting, name) for r in tuned if r.setting.method == setting.method} for name in VARIED}
+    return [name for name, values in tried.items() if len(values) > 1 and (
+        getattr(setting, name) == max(values) or getattr(setting, name) == min(values) != 1)]
+
+
+def tuning_facts(tuned):
+    """Return the facts of the choice of settings."""
+    chosen = chosen_settings(tuned)
+    facts = {"challenge.tuning_edges": sum(len(edges(tuned, setting)) for setting in chosen.values()),
+             "challenge.tuning_run": chosen["sgd"].samples,
+             "challenge.filter_slope": chosen[RANDOM].slope, "challenge.filter_noise_ratio": chosen[RANDOM].noise_ratio}
+    for name, method in zip(NAMES, GRADIENT):
+        facts |= {f"challenge.{name}_rate": chosen[method].learning_rate,
+                  f"challenge.{name}_batch": chosen[method].batch_size,
+                  f"challenge.{name}_accumulation": chosen[method].grad_accumulation_steps}
+    adam, best = group(group(tuned, "method")["adam"], *VARIED), {}  # samples an update uses -> greatest mean accuracy
+    for runs in adam.values():
+        window = runs[0].setting.samples_per_update
+        best[window] = max(1 - _score(runs), best.get(window, 0))
+    return facts | {"challenge.adam_least_window": best[min(best)], "challenge.adam_greatest_window": best[max(best)],
+                    "challenge.adam_window": best[chosen["adam"].samples_per_update], "challenge.windows": max(best)}
+
+
+def samples_facts(runs):
+    """Return the facts of the runs that are reported; None stands for never."""
+    methods, truth = group(runs, "method"), runs[0].truth
+    facts = {"challenge.pixels": truth.size, "challenge.needed": math.ceil(TARGET * truth.size - 1e-9),
+             "challenge.samples_least_recount": min(r.correct for r in (*methods[RANDOM], *methods[CHOICE]))}
+    for name, method in (("samples", RANDOM), ("samples_chosen", CHOICE), *zip(NAMES, GRADIENT)):
+        own = methods[method]
+        facts |= {f"challenge.{name}_{what}": value if value < math.inf else None for what, value in {
+            "median": median(own, "settled"), "first_crossing_median": median(own, "first"),
+            "run": own[0].setting.samples, "tried": len(own),
+            "first_seeds": sum(r.first < math.inf for r in own),
+            "seeds": sum(r.settled < math.inf for r in own)}.items()}
+    return facts
+
+
+def _score(runs):
+    return float(np.mean([r.score for r in runs]))

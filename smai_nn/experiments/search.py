@@ -280,3 +280,51 @@ def recount(result, dataset):
 
 
 SEARCH = Experiment("search", 3, run_search, read_search, border_source)
+
+
+def smallest(results):
+    """Return the result with the fewest parameters that reached its target; of equals the one with the most pixels."""
+    return min(results, key=lambda r: (not r.reached, r.winner.parameter_count, -r.correct, r.setting.seed))
+
+
+def best_of_all(results):
+    """Return a dict Architecture -> most pixels in any search, from few parameters to many, a count's best last."""
+    found = {}
+    for result in results:
+        for architecture, correct in result.best.items():
+            found[architecture] = max(correct, found.get(architecture, 0))
+    return dict(sorted(found.items(), key=lambda item: (item[0].parameter_count, item[1])))
+
+
+def search_table(results, recounted):
+    """Return a table row for each search; `recounted` are the pixels of their winners, loaded from the checkpoints."""
+    return [{"seed": r.setting.seed, "smallest network": r.winner.label, "parameters": r.winner.parameter_count,
+             "correct pixels, counted again": f"{correct} of {r.truth.size}",
+             "accuracy": f"{correct / r.truth.size:.2%}", "starts": f"{sum(r.starts.values()):,}",
+             "seconds": f"{r.history.seconds:.0f}"}
+            for r, correct in zip(results, recounted)]
+
+
+def count_table(results):
+    """Return a row for each parameter count: the best network of all searches, its pixels, the starts tried."""
+    rows = {}
+    for architecture, correct in best_of_all(results).items():  # the best of a count replaces the others
+        count = architecture.parameter_count
+        rows[count] = {"parameters": count, "best network": architecture.label, "correct pixels": correct,
+                       "starts, all searches": f"{sum(r.starts.get(count, 0) for r in results):,}"}
+    return list(rows.values())
+
+
+def search_facts(results):
+    """Return the facts of the searches."""
+    first, best = smallest(results), best_of_all(results)
+    count = first.winner.parameter_count
+    below = max((a for a in best if a.parameter_count < count), key=best.get, default=first.winner)
+    return {"challenge.parameters": count if first.reached else None} | {
+        f"challenge.parameters_{name}": value for name, value in {
+            "correct": first.correct, "pixels": first.truth.size, "needed": first.needed, "seed": first.setting.seed,
+            "network": first.winner.label, "samples": first.history.samples, "searches": len(results),
+            "search_successes": sum(r.reached and r.winner.parameter_count <= 17 for r in results),
+            "architectures": len(best), "starts": float(np.mean([sum(r.starts.values()) for r in results])),
+            "seconds": float(np.mean([r.history.seconds for r in results])), "below_network": below.label,
+            "below_count": below.parameter_count, "below_misses": first.needed - best[below]}.items()}

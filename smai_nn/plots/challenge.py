@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from smai_nn.experiments.border import group
-from smai_nn.experiments.challenge_facts import best_of_all, smallest
 from smai_nn.experiments.samples import TARGET
+from smai_nn.experiments.search import best_of_all, smallest
 from smai_nn.plots.border import COLUMN, ROW, SAMPLES
 from smai_nn.plots.style import (
     BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, colour_bar, describe, new_figure, plain_log_scale, share_legend)

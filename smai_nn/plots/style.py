@@ -73,8 +73,8 @@ def share_legend(figure, handles, columns=4):
 def audit(figure):
     """Return what is missing in a Figure, a list of sentences; empty if it is complete.
 
-    It needs the username, every panel a title and both axis labels, and one that shows more than a coloured picture
-    a legend, of its own or shared; for a colour scale, a colour bar in the figure is enough.
+    It needs the username, and every panel a title, both axis labels and, if it shows more than a coloured picture, a
+    legend, of its own or shared; for a colour scale, a colour bar in the figure is enough.
     """
     missing = [] if username() in [text.get_text() for text in figure.texts] else ["the username is missing"]
     has_bar = any(image.colorbar for axes in figure.axes for image in axes.images)
