@@ -28,7 +28,6 @@ from smai_nn.wandb_log import wandb_mode
 
 FACTS = {}  # all facts recorded so far, by name
 SECONDS = "notebook.seconds_by_section."  # how the facts begin that say how long each section took
-SCOREBOARD = "scoreboard"  # the display that the first page holds a place for
 RELATIONS = {"<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operator.ge, ">": operator.gt}
 _clock = {"section": None, "since": time.perf_counter()}
 
@@ -112,19 +111,20 @@ def show_claims(facts, claims):
 
 def hold_scoreboard():
     """Hold the place of the scoreboard, which `show_scoreboard` fills in at the end of the notebook."""
-    display(Markdown("*The scoreboard appears here when the last cell has run.*"), display_id=SCOREBOARD)
+    display(Markdown("*The scoreboard appears here when the last cell has run.*"), display_id="scoreboard")
 
 
-def show_scoreboard(table):
-    """Show a Markdown table like `say`, but for rows of what was not run, and each section's time on the first page."""
+def show_scoreboard(results):
+    """Show results, name -> text as for `say`, if they were run, and each section's seconds, on the first page."""
     section(None)
     facts = load_json(submission() / "results.json") if run_mode() == "replay" else FACTS
     seconds = {name.removeprefix(SECONDS): value for name, value in facts.items() if name.startswith(SECONDS)}
     record({"notebook.seconds": sum(seconds.values())})
-    lines = [line for line in fill(textwrap.dedent(table).strip()).split("\n") if "(not run)" not in line]
+    rows = [f"| {name} | {fill(form)} |" for name, form in results.items() if "(not run)" not in fill(form)]
     title = f"**Scoreboard: profile {FACTS['notebook.profile']}, {FACTS['notebook.seconds'] / 60:.1f} minutes**"
     times = "; ".join(f"{number}: {value:.0f} s" for number, value in seconds.items())
-    display(Markdown("\n".join([title, "", *lines, "", times])), display_id=SCOREBOARD, update=True)
+    table = [title, "", "| result | measured |", "| :--- | :--- |", *rows, "", times]
+    display(Markdown("\n".join(table)), display_id="scoreboard", update=True)
 
 
 def show_source(*things):

@@ -230,7 +230,7 @@ def test_replay_takes_all_from_the_committed_folders_without_training(monkeypatc
 
 
 @pytest.mark.parametrize("experiment, setting, why", [
-    (TINY, TinySetting(3, steps=5), r'for {"number": 3, "steps": 5}, found none; train it'),
+    (TINY, TinySetting(3, steps=5), r'found none for {"number": 3, "steps": 5}'),
     (dataclasses.replace(TINY, version=2), SETTINGS[0], r"\S+-tiny-3: .*expected version 2 of tiny, got 1"),
     (TINY, SETTINGS[1], r"\S+-tiny-1: .*history.npz: expected a file")])
 def test_replay_stops_at_a_folder_that_does_not_fit_and_names_it(experiment, setting, why, monkeypatch):
@@ -247,7 +247,7 @@ def test_run_mode_is_one_of_three_and_a_replay_without_committed_folders_says_so
     monkeypatch.setenv("SMAI_SUBMISSION", str(tmp_path / "nowhere"))
     monkeypatch.setenv("SMAI_RUN", " replay ")
     begin_execution()
-    with pytest.raises(ValueError, match=r"a run folder in \S+nowhere for .*, found none; train it"):
+    with pytest.raises(ValueError, match=r"a run folder in \S+nowhere, found none for"):
         run_experiments(TINY, [SETTINGS[0]])[0]
     monkeypatch.setenv("SMAI_RUN", "again")
     with pytest.raises(ValueError, match="SMAI_RUN: expected one of 'train', 'resume', 'replay', got 'again'"):

@@ -248,7 +248,8 @@ def test_what_was_committed_stays_if_anything_fails(execution, tmp_path, monkeyp
 
 def test_in_place_replaces_the_notebook(notebook, monkeypatch, tmp_path):
     monkeypatch.setenv("SMAI_SUBMISSION", str(tmp_path / "submission"))
-    notebook("from smai_nn.notebook import record, runs_root", "(runs_root() / 'figures').mkdir()", "x = record({'a.b': 1})")
+    notebook("from smai_nn.notebook import record, runs_root", "(runs_root() / 'figures').mkdir()",
+             "x = record({'a.b': 1})")
     assert main(["--in-place"]) == 0
     assert "committed before" not in text_of(runner.NOTEBOOK)
     assert load_json(tmp_path / "submission" / "results.json") == {"a.b": 1}

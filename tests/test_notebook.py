@@ -30,7 +30,7 @@ def text_of(cells):
 
 def said_lines(tree):
     """Return the numbers of the lines within plain strings that `say` shows: they are prose, not code."""
-    strings = [a for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") in ("say", "show_scoreboard")
+    strings = [a for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "say"
                for a in n.args]
     return {line for s in strings for line in range(s.lineno + 1, s.end_lineno + 1)}
 
@@ -103,7 +103,8 @@ def test_a_section_needs_nothing_but_the_set_up(section):
         names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
         imports = [a for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names]
         handled = [n.name for n in ast.walk(tree) if isinstance(n, ast.ExceptHandler)]
-        bound |= {n.id for n in names if isinstance(n.ctx, ast.Store)} | {(a.asname or a.name).split(".")[0] for a in imports}
+        bound |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
+        bound |= {(a.asname or a.name).split(".")[0] for a in imports}
         bound |= set(handled)
         assert {n.id for n in names if isinstance(n.ctx, ast.Load)} <= bound
 
