@@ -209,7 +209,7 @@ def run_sweep(function, settings, *, workers=-1, description="runs", progress=Tr
         try:
             results = joblib.Parallel(n_jobs=workers, return_as="generator")(jobs)
             return list(tqdm(results, total=len(settings), desc=description, file=sys.stdout, disable=not progress,
-                             ncols=100))
+                             ncols=90))
         except BaseException:
             get_reusable_executor().shutdown(kill_workers=True)  # where all of this process's workers are
             mark_interrupted(runs_root())

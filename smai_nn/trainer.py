@@ -146,9 +146,10 @@ class Trainer:
         try:
             # Overflow is caught as a non-finite loss, with a better message than a warning.
             with np.errstate(over="ignore", invalid="ignore"), tqdm(
-                    total=self.config.max_epochs * len(x), unit=" samples", unit_scale=True, ncols=100, file=sys.stdout,
+                    total=self.config.max_epochs * len(x), unit=" samples", unit_scale=True, ncols=90, file=sys.stdout,
                     disable=not self.config.progress) as bar:
                 self._run_epochs(x, y, rate, bar)
+                bar.total = bar.n  # who stops early is done too
         except KeyboardInterrupt:
             complete = len(history.epoch_accuracy)  # the last of an epoch's three entries
             del history.epoch_loss[complete:], history.epoch_seconds[complete:]

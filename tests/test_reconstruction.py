@@ -135,7 +135,7 @@ def test_scalings():
     assert facts["scaling.raw.pixels"] == 20.5 and facts["scaling.fourier.standard"] == 21.5
     assert facts["scaling.polynomial.pixels"] is None and facts["scaling.diverged"] == 2
     assert len(table) == 9 and table[1]["largest value"] == "15" and table[1]["PSNR (dB)"] == "20.5 (20.0 to 21.0)"
-    assert table[4]["PSNR (dB)"] == "diverged"
+    assert table[4]["PSNR (dB)"] == "does not train"
 
 
 def test_mappings():

@@ -223,7 +223,7 @@ def scaling_table(results):
         setting, values = runs[0].setting, [run.psnr for run in runs]
         rows.append({"mapping": setting.label, "coordinates": SCALINGS[setting.scaling],
                      "largest value": f"{np.abs(setting.loader().features).max():.3g}",
-                     "PSNR (dB)": "diverged" if None in values else
+                     "PSNR (dB)": "does not train" if None in values else
                      f"{np.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"})
     return rows
 
