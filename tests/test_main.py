@@ -213,7 +213,8 @@ def execution(tmp_path, monkeypatch):
     folder = tmp_path / "execution"
     for name, status in (("a", "completed"), ("b", "diverged"), ("c", "interrupted")):
         save_json(folder / name / "metrics.json", {"status": status})
-        (folder / name / "frames.npz").write_bytes(bytes(100))
+        for left_out in ("frames.npz", "network.npz"):
+            (folder / name / left_out).write_bytes(bytes(100))
     for name in ("results.json", "figures/1.1-mask.png", "a/run-1.wandb", "assignment3.ipynb", "execution.json"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("{}")
@@ -230,6 +231,14 @@ def test_results_figures_and_finished_runs_replace_what_was_committed(execution,
     assert committed(tmp_path) == {"results.json", "figures/1.1-mask.png", "a/run-1.wandb", "a/metrics.json",
                                    "b/metrics.json"}
     assert {path.name for path in tmp_path.iterdir()} == {"submission", "execution", "assignment3.ipynb"}
+
+
+def test_no_more_than_25_mb_are_committed(execution, tmp_path):
+    with (execution / "a" / "big.npz").open("wb") as file:
+        file.truncate(26_000_000)
+    with pytest.raises(ValueError, match="at most 25 MB to commit, got 26.0 MB"):
+        publish(execution, nbformat.v4.new_notebook())
+    assert committed(tmp_path) == {"old/metrics.json"}
 
 
 def test_what_was_committed_stays_if_anything_fails(execution, tmp_path, monkeypatch):
