@@ -132,7 +132,8 @@ class Model:
     def load_from(self, path):
         """Load what `save_to` wrote; FileNotFoundError or ValueError if it does not fit, and nothing is changed."""
         saved, own = load_npz(_npz_path(path)), self._named_arrays()
-        found, expected = ({name: array.shape for name, array in arrays.items()} for arrays in (saved, own))
+        found = {name: array.shape for name, array in saved.items()}
+        expected = {name: array.shape for name, array in own.items()}
         if found != expected:
             raise ValueError(f"{path}: expected an architecture of the shapes {expected}, got {found}")
         for name, array in saved.items():

@@ -20,7 +20,7 @@ from smai_nn.datasets import overview
 from smai_nn.datasets.sources import ROOT
 from smai_nn.execution import begin_execution, run_mode, submission
 from smai_nn.files import load_json, save_json
-from smai_nn.plots.animation import last_frame, save_gif
+from smai_nn.plots.animation import save_gif, two_frames
 from smai_nn.plots.style import audit, encode
 from smai_nn.profiles import current_profile
 from smai_nn.runs import DEFAULT_USERNAME, RunFolder, runs_root, username, versions
@@ -43,10 +43,10 @@ def start():
     threadpool_limits(limits=1)
     np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")  # NumPy's own, whatever a start-up file says
     if run_mode() == "replay":
-        banner(f"Loaded, not trained: results and times are those recorded in {_relative(submission())}/.")
+        say(f"> # ⚠ Loaded, not trained: results and times are those recorded in {_relative(submission())}/.")
     if username() == DEFAULT_USERNAME:
-        banner(f"The figures carry the placeholder {DEFAULT_USERNAME}. Without your own email username they score 0: "
-               "set SMAI_USERNAME and run the notebook again.")
+        say(f"> # ⚠ The figures carry the placeholder {DEFAULT_USERNAME}. Without your own email username they score 0: "
+            "set SMAI_USERNAME and run the notebook again.")
     rows = [("username on all figures", username()), ("profile", profile.name), *overview(),
             ("run folders", f"{_relative(runs_root())}/"), ("W&B mode", wandb_mode()),
             ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"),
@@ -87,11 +87,6 @@ def fill(form):
 def say(text):
     """Show Markdown text, with facts in the place of {name:format}."""
     display(Markdown(fill(textwrap.dedent(text).strip())))
-
-
-def banner(text):
-    """Show a warning that nobody can overlook."""
-    display(Markdown(f"> # ⚠ {text}"))
 
 
 def show_claims(facts, claims):
@@ -150,17 +145,17 @@ def show_figure(figure, name, photographs=False):
 
 
 def show_film(name, runs):
-    """Make the GIF of runs that kept their pictures, or in a replay read it; show its last frame; return its facts."""
+    """Make the GIF of runs that kept their pictures, or in a replay read it; show two frames; return its facts."""
     picture = runs[0].setting.picture
     if run_mode() == "replay":
         (gif,) = (submission() / "figures").glob(f"{name}-*.gif")
     else:
         panels = [(run.setting.method, run.setting.label, *run.frames.values()) for run in runs]
         gif = save_gif(runs_root() / "figures" / f"{name}-{username()}.gif", picture, panels)
-    frames, last = last_frame(gif)
-    display(Image(last))
+    frames, pictures = two_frames(gif)
+    display(*map(Image, pictures))
     return {f"film.{picture}.frames": frames, f"film.{picture}.megabytes": gif.stat().st_size / 1e6,
-            f"film.{picture}.file": f"runs/submission/figures/{gif.name}"}
+            f"film.{picture}.file": gif.name}
 
 
 def show_table(rows, caption=""):

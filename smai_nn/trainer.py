@@ -187,7 +187,7 @@ class Trainer:
     def _run_epoch(self, x, y, rate, bar):
         """Pass every sample through the model once; return the mean loss, or None if a callback stopped it."""
         model, history, config = self.model, self.history, self.config
-        total, pending = 0.0, 0
+        total, seen, pending = 0.0, 0, 0
         order = self.rng.permutation(len(x))
         for batch, first in enumerate(range(0, len(x), config.batch_size)):
             rows = order[first:first + config.batch_size]
@@ -201,6 +201,7 @@ class Trainer:
                                          f"{model.optimizer.learning_rate:g}: {error}") from error
             history.iteration_loss.append(loss)
             total += loss * len(rows)
+            seen += len(rows)
             pending += 1
             if pending == config.grad_accumulation_steps:
                 self._update(rate)
@@ -212,7 +213,7 @@ class Trainer:
                 break
         if pending:  # the last window of the epoch may be a partial one
             self._update(rate)
-        return total / len(x) if first + len(rows) == len(x) else None
+        return total / seen if seen == len(x) else None
 
     def _update(self, rate):
         """Call Model.update, with the learning rate that the schedule has for it."""

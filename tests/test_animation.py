@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from smai_nn.plots import animation
-from smai_nn.plots.animation import draw_frames, last_frame, save_gif, without_flicker
+from smai_nn.plots.animation import draw_frames, save_gif, two_frames, without_flicker
 from smai_nn.plots.style import METHOD_COLOURS, audit, new_figure
 
 LABELS = ("Raw", "Polynomial 15", "Fourier 25")
@@ -24,7 +24,7 @@ def some_runs(epochs, still=False, shape=(8, 8, 3)):
 @pytest.mark.parametrize("runs, epochs", [(some_runs(50, still=True), 50), (some_runs(12), 12), (some_runs(1), 1),
                                           (some_runs(3, shape=(8, 8)), 3)])
 def test_exactly_one_frame_an_epoch(tmp_path, runs, epochs):
-    assert last_frame(save_gif(tmp_path / "a.gif", "cat", runs))[0] == epochs
+    assert two_frames(save_gif(tmp_path / "a.gif", "cat", runs))[0] == epochs
 
 
 def test_three_panels_are_complete_and_name_method_and_loss(monkeypatch):
@@ -59,7 +59,7 @@ def test_what_hardly_moves_stands_still():
 
 
 def test_the_last_frame_is_read_and_its_lines_keep_their_colours(tmp_path):
-    frames, last = last_frame(save_gif(tmp_path / "a.gif", "cat", some_runs(5)))
+    frames, (_, last) = two_frames(save_gif(tmp_path / "a.gif", "cat", some_runs(5)))
     with Image.open(io.BytesIO(last)) as image:
         picture = np.asarray(image.convert("RGB")).astype(int)
     assert frames == 5 and picture.shape == next(draw_frames("cat", some_runs(1))).shape

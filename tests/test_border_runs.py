@@ -87,10 +87,9 @@ def test_effect_facts_and_those_of_all_runs():
     longer = [made_up(0.95, epochs=200), made_up(0.92, epochs=200, hidden=(4, 4))]
     facts = effect_facts(RUNS, "depth", longer)
     assert facts["depth.relu.first"] == pytest.approx(0.82) and facts["depth.relu.best_at"] == 2
-    assert facts["depth.tanh.best_at"] == 1 and facts["depth.tanh.lost"] == pytest.approx(0.01)
+    assert facts["depth.tanh.best_at"] == 1
     assert facts["depth.seed_range"] == pytest.approx(0.02)
     assert (facts["depth.longer"], facts["depth.longer_best"], facts["depth.longer_epochs"]) == (0.92, 0.95, 200)
-    assert facts["depth.longer_lost"] == pytest.approx(0.03)
     facts = study_facts(RUNS)
     assert (facts["border.least_accuracy"], facts["border.best_accuracy"], facts["border.reach_91"]) == (0.80, 0.92, 1)
     assert (facts["border.stuck"], facts["border.stuck_deep"]) == (1, 0)
@@ -110,6 +109,7 @@ def test_cost_facts():
             for accuracy, rate, epochs in ((0.88, 0.01, 25), (0.9, 0.003, 40))]
     facts = cost_facts(runs)
     assert facts["cost.leanest"] == "rate 0.01, batch 64, accumulation 1" and facts["cost.leanest.accuracy"] == 0.88
+    assert facts["cost.least.samples"] == facts["cost.most.samples"] == facts["cost.64x1.samples"]
     assert facts["cost.64x1.samples"] == pytest.approx(130) and facts["cost.64x1.milliseconds"] == pytest.approx(10)
 
 

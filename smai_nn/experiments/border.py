@@ -38,6 +38,7 @@ class BorderSetting:
         require_choice(self.activation, "activation", tuple(ACTIVATIONS))
 
     depth = property(lambda self: len(self.hidden), doc="Number of hidden layers.")
+    window = property(lambda self: self.batch_size * self.grad_accumulation_steps, doc="Samples of one update.")
     width = property(lambda self: self.hidden[0], doc="Width of the first hidden layer.")
     label = property(lambda self: f"{'-'.join(map(str, (2, *self.hidden, 1)))} {self.activation}",
                      doc="All widths and the activation, such as '2-32-32-1 relu'.")
@@ -210,15 +211,13 @@ def effect_facts(runs, by, unruled):
     """Return the facts of a study of `by`, "depth" or "width"; `unruled` are tanh runs without the stopping rule."""
     longer = {value: median(own, "accuracy") for value, own in group(unruled, by).items()}
     facts = {f"{by}.seed_range": seed_range(group(runs, by, "activation")), f"{by}.longer": longer[max(longer)],
-             f"{by}.longer_best": max(longer.values()), f"{by}.longer_lost": max(longer.values()) - longer[max(longer)],
-             f"{by}.longer_epochs": unruled[0].history.epochs}
+             f"{by}.longer_best": max(longer.values()), f"{by}.longer_epochs": unruled[0].history.epochs}
     for name, own in group(runs, "activation").items():
         accuracy = {value: median(seeds, "accuracy") for value, seeds in group(own, by).items()}
         first, last, best = min(accuracy), max(accuracy), max(accuracy, key=accuracy.get)
         facts |= {f"{by}.{name}.first": accuracy[first], f"{by}.{name}.last": accuracy[last],
                   f"{by}.{name}.best": accuracy[best], f"{by}.{name}.best_at": best,
-                  f"{by}.{name}.gain": accuracy[best] - accuracy[first],
-                  f"{by}.{name}.lost": accuracy[best] - accuracy[last]}
+                  f"{by}.{name}.gain": accuracy[best] - accuracy[first]}
     return facts
 
 
@@ -233,7 +232,9 @@ def cost_facts(runs):
         seconds = float(np.median([np.median(r.history.epoch_seconds) for r in own]))
         facts |= {f"cost.{size}x{steps}.samples": median(own, "samples"),
                   f"cost.{size}x{steps}.milliseconds": 1000 * seconds}
-    return facts
+    by_window = sorted(group(runs, "window").items())  # samples of an update -> runs
+    return facts | {"cost.least.samples": median(by_window[0][1], "samples"),
+                    "cost.most.samples": median(by_window[-1][1], "samples")}
 
 
 def study_facts(runs):

@@ -108,7 +108,7 @@ def read_digits(folder):
 
 def error_rows(results):
     """Return a table's rows: the test error of each autoencoder and of PCA, the mean digit, and the literature."""
-    rows = [(f"autoencoder {r.setting.label}", r.setting.bottleneck, r.test_mse) for r in results]
+    rows = [(f"{r.setting.label}, {r.history.epochs} epochs", r.setting.bottleneck, r.test_mse) for r in results]
     rows += [("PCA", r.setting.bottleneck, r.pca_mse) for r in results]
     rows += [("mean training digit", 0, results[0].mean_digit_mse),
              ("Hinton and Salakhutdinov 2006", LITERATURE_BOTTLENECK, LITERATURE_MSE)]

@@ -293,6 +293,7 @@ def detector_facts(groups, whole):
     facts = {"normal": runs[0].normal.replace("_", " "), "seeds": len(runs), "auc_mean": auc.mean(),
              "auc_low": auc.min(), "auc_high": auc.max(), "seed_range": np.ptp(auc),
              "bottleneck_range": np.ptp([mean_of(group, "auc") for group in autoencoders]),
+             "gain_wide": min(b.scores["auc"] - a.scores["auc"] for a, b in zip(autoencoders[0], autoencoders[-1])),
              "pca_auc": pca_auc.mean(), "seeds_ahead_of_pca": np.sum(auc > pca_auc),
              "least_gain_over_pca": np.min(auc - pca_auc), "mean_auc": mean_of(groups["mean picture"], "auc"),
              "base_rate": base_rate, "everything_f1": 2 * base_rate / (1 + base_rate)}

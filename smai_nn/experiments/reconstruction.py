@@ -284,6 +284,8 @@ def blur_facts(results):
         "blur.base.left": base[-1].mse / base[0].mse, "blur.fourier.left": fourier[-1].mse / fourier[0].mse,
         "blur.detail_left": base[-1].target_detail / base[0].target_detail,
         "blur.base.error_in_detail": base[0].error_detail / base[0].mse,
+        "blur.base.missed_first": base[0].error_detail / base[0].target_detail,
+        "blur.base.missed_last": base[-1].error_detail / base[-1].target_detail,
         "blur.gap_first": gaps[min(gaps)], "blur.gap_widest": max(gaps.values()),
         "blur.widest": max(gaps, key=gaps.get), "blur.runs": len(results),
         "blur.spread": max(max(values) / min(values) for values in losses)}

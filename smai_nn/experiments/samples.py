@@ -119,6 +119,7 @@ class LeastSquaresFilter:
 
     def weights(self, count):
         """Return the w after the first `count` samples: Phi_n^T (Phi_n Phi_n^T + r I)^-1 (labels - 1/2)."""
+        # Ridge regression in its dual form: so many equations as samples, and not as weights.
         features = self.features[self.pixels[:count]].astype(float)         # (count, weights)
         residuals = np.array(self.labels[:count]) - 0.5
         return features.T @ np.linalg.solve(features @ features.T + self.noise_ratio * np.eye(count), residuals)
@@ -137,7 +138,7 @@ def sample_model(setting, rng):
     units = SIDE ** 2
     model = build_network((2, units, 1), Tanh, Identity, loss="mse", optimizer=None, rng=rng)
     hidden, output = model.layers
-    direction, place = np.divmod(np.arange(units), SIDE)
+    direction, place = np.divmod(np.arange(units), SIDE)                    # 0, 0, ...; 0, 1, ...: SIDE of each
     angle = np.pi * (direction + rng.random(units)) / SIDE
     weights = setting.slope * np.stack([np.cos(angle), np.sin(angle)])      # (2, units)
     low, high = np.minimum(weights, 0).sum(axis=0), np.maximum(weights, 0).sum(axis=0)  # of w . x in the unit square
@@ -306,7 +307,7 @@ def sample_table(runs):
         first, settled = (spread(own, name, ",.0f").replace("inf", "never") for name in ("first", "settled"))
         rows.append({"method": own[0].setting.label, "parameters": own[0].parameter_count, "first at 91%": first,
                      "**at 91% for good**": settled, "seeds": f"{sum(r.settled < math.inf for r in own)}/{len(own)}",
-                     "checkpoint's pixels": f"≥{min(r.correct for r in own)}"})
+                     "run ends after": own[0].setting.samples, "least pixels": min(r.correct for r in own)})
     return rows
 
 

@@ -28,13 +28,14 @@ def save_gif(path, name, runs):
                                                           duration=100, loop=0))  # milliseconds
 
 
-def last_frame(path):
-    """Return (number of frames in a GIF file, the last one as the bytes of a JPEG)."""
-    file = io.BytesIO()
+def two_frames(path):
+    """Return (number of frames in a GIF file, [the one after a tenth of them, the last one] as the bytes of JPEGs)."""
+    files = io.BytesIO(), io.BytesIO()
     with Image.open(path) as image:
-        image.seek(image.n_frames - 1)
-        image.convert("RGB").save(file, "JPEG", quality=JPEG_QUALITY)
-        return image.n_frames, file.getvalue()
+        for file, number in zip(files, (image.n_frames // 10, image.n_frames - 1)):
+            image.seek(number)
+            image.convert("RGB").save(file, "JPEG", quality=JPEG_QUALITY)
+        return image.n_frames, [file.getvalue() for file in files]
 
 
 def draw_frames(name, runs):

@@ -50,7 +50,7 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     """Show the loss of `histories`, a dict label -> History, per epoch; of one alone also the band of its iterations.
 
     The horizontal axis counts every data point passed through train(), so that runs with other batch sizes and
-    accumulations compare. The vertical axis of one alone ends at half its least mean; some batches lie far below.
+    accumulations compare.
     """
     figure, ((panel,),) = new_figure(width=6.4, height=3, margins=(0.7, 0.5, 0.2, 0.3))
     for colour, (label, history) in zip(SERIES, histories.items()):
@@ -62,8 +62,6 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
                                antialiased=False, label="range of single iterations")
         panel.plot(history.epoch_samples, history.epoch_loss, color=colour, linewidth=1.8, label=f"{label}, epoch mean")
     plain_log_scale(panel.yaxis)
-    if len(histories) == 1 and history.epoch_loss and min(history.epoch_loss) > 0:
-        panel.set_ylim(bottom=min(history.epoch_loss) / 2)
     panel.xaxis.set_major_formatter("{x:,.0f}")
     panel.grid(alpha=0.25)
     describe(panel, title, SAMPLES, loss_name, legend="upper right")
