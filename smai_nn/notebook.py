@@ -45,8 +45,8 @@ def start():
     if run_mode() == "replay":
         say(f"> # ⚠ Loaded, not trained: results and times are those recorded in {_relative(submission())}/.")
     if username() == DEFAULT_USERNAME:
-        say(f"> # ⚠ The figures carry the placeholder {DEFAULT_USERNAME}. Without your own email username they score 0: "
-            "set SMAI_USERNAME and run the notebook again.")
+        say(f"> # ⚠ The figures carry the placeholder {DEFAULT_USERNAME}. Without your own email username they score "
+            "0: set SMAI_USERNAME and run the notebook again.")
     rows = [("username on all figures", username()), ("profile", profile.name), *overview(),
             ("run folders", f"{_relative(runs_root())}/"), ("W&B mode", wandb_mode()),
             ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"),

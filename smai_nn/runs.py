@@ -1,4 +1,4 @@
-"""Run folders, each file of which appears whole or not at all, and many runs over the cores.
+"""Run folders (assignment 1.2, item 4), each file of which appears whole or not at all; many runs over the cores.
 
     runs/20251014-235900-1f3a9c2b-name/
         settings.json    what was asked for: experiment, version, setting with its seed, data source, package versions
@@ -8,8 +8,6 @@
         metrics.json     final figures and the status: running, completed, diverged, interrupted or failed
         *.png            figures, with the username in the file name
         run-*.wandb      Weights & Biases' own record of the same
-
-Source: assignment section 1.2, item 4.
 """
 
 import contextlib

@@ -11,7 +11,7 @@ from PIL import Image
 from smai_nn.files import write_atomically
 from smai_nn.plots.border import COLUMN, ROW
 from smai_nn.plots.reconstruction import rgb
-from smai_nn.plots.style import JPEG_QUALITY, METHOD_COLOURS, describe, drawn, new_figure
+from smai_nn.plots.style import METHOD_COLOURS, describe, drawn, new_figure
 
 TOLERANCE = 12  # of 255, by which a pixel may differ from what is shown: each that is drawn anew takes about a byte
 
@@ -34,7 +34,7 @@ def two_frames(path):
     with Image.open(path) as image:
         for file, number in zip(files, (image.n_frames // 10, image.n_frames - 1)):
             image.seek(number)
-            image.convert("RGB").save(file, "JPEG", quality=JPEG_QUALITY)
+            image.convert("RGB").save(file, "JPEG", quality=60)
         return image.n_frames, [file.getvalue() for file in files]
 
 
