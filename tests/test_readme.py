@@ -12,9 +12,11 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+QUICKER = {"range(5)": "range(1)", "BorderSetting()": "BorderSetting(max_epochs=2)"}
+
+
 @pytest.mark.parametrize("part, shorter, expected", [
-    ("circle.npz", {}, r"(0\.9\d*|1\.0) "), ("run_experiments", {"range(5)": "range(1)", "BorderSetting()": "BorderSetting(max_epochs=2)"},
-                                             r"\[0\.\d+(, 0\.\d+){3}\]")])
+    ("circle.npz", {}, r"(0\.9\d*|1\.0) "), ("run_experiments", QUICKER, r"\[0\.\d+(, 0\.\d+){3}\]")])
 def test_the_examples_run(part, shorter, expected, tmp_path):
     code = next(block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if part in block)
     for long, short in shorter.items():
