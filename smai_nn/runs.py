@@ -156,10 +156,9 @@ class RunFolder:
             series["epoch_seconds"] = series["epoch_seconds"].astype(np.float16)
         self.save_arrays("history", **series)
         if model is not None:
-            model.save_to(self.path / "parameters.npz")
-        if half:
-            halves = {name: array.astype(np.float16) for name, array in self.arrays("parameters").items()}
-            self.save_arrays("parameters", **halves)
+            saved = model.save_to(self.path / "parameters.npz")
+            kept = {name: array.astype(np.float16) if half else array for name, array in load_npz(saved).items()}
+            self.save_arrays("parameters", **kept)  # compressed
         figures = {**history.summary(), **figures}
         if history.stop_reason == "interrupted":
             self.set_status("interrupted", **figures)
