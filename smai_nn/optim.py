@@ -64,10 +64,10 @@ class Adam(Optimizer):
         self._blocks = [(block, parameters[block], m[block], v[block], scratch[:m[block].size]) for block in blocks]
 
     def _step(self, parameters, gradients):
-        # The corrections of m and v, applied to two numbers instead of two arrays (end of the paper's section 2).
-        correction = (1 - self.beta2 ** self.steps) ** 0.5
-        rate = self.learning_rate * correction / (1 - self.beta1 ** self.steps)
-        epsilon = self.epsilon * correction
+        # m' / (sqrt(v') + epsilon) is root / (1 - beta1^t) * m / (sqrt(v) + root epsilon), root = sqrt(1 - beta2^t).
+        root = (1 - self.beta2 ** self.steps) ** 0.5
+        rate = self.learning_rate * root / (1 - self.beta1 ** self.steps)
+        epsilon = self.epsilon * root
         for block, p, m, v, change in self._blocks:
             g = gradients[block]
             m -= g  # m <- beta1 (m - g) + g, which is the mean above

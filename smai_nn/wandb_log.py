@@ -32,7 +32,9 @@ def log_run(folder, config, rows, summary):
     """
     if wandb_mode() == "disabled":
         return "disabled"
-    summary = summary | {f"every_{name}": [_short(row[name]) for row in rows] for name in (rows or [{}])[0]}
+    columns = {f"every_{name}": [row[name] for row in rows] for name in (rows or [{}])[0]}
+    summary = summary | {name: [float(f"{value:.5g}") if isinstance(value, float) else value for value in values]
+                         for name, values in columns.items()}
     rows = [rows[i] for i in np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(int)]
     shown = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     caches = {f"WANDB_{kind}_DIR": _caches().name for kind in ("CACHE", "CONFIG", "DATA", "ARTIFACT")}
@@ -45,11 +47,6 @@ def log_run(folder, config, rows, summary):
         warnings.warn(f"W&B did not record this run ({type(error).__name__}: {error}); training goes on, and all "
                       "values are in the run folder")
         return "failed"
-
-
-def _short(value):
-    """Return a number with five digits, anything else as it is."""
-    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 @functools.cache  # one a process, and removed with it

@@ -181,7 +181,7 @@ def learn(setting, dataset, close=CLOSE, progress=False):
     initial_rng, order_rng = np.random.default_rng(setting.seed).spawn(2)
     model = sample_model(setting, initial_rng)
     if not setting.uses_gradients:
-        return _learn_by_least_squares(model, setting, dataset, order_rng.permutation(len(dataset)))
+        return learn_by_least_squares(model, setting, dataset, order_rng.permutation(len(dataset)))
     inputs, trained = dataset.inputs, model
     if setting.method == OUTPUT:  # the output layer is a network of its own, and the first one's outputs its inputs
         hidden, output = model.layers
@@ -197,7 +197,8 @@ def learn(setting, dataset, close=CLOSE, progress=False):
     return model, curve.samples[1:], curve.accuracies[1:], history
 
 
-def _learn_by_least_squares(model, setting, dataset, order):
+def learn_by_least_squares(model, setting, dataset, order):
+    """Do what `learn` says by a LeastSquaresFilter, with the pixels in this order, (n,), or of its own choice."""
     start, labels, count = time.perf_counter(), dataset.targets[:, 0], min(setting.samples, len(dataset))
     hidden, output = model.layers
     features = np.column_stack([hidden.infer(dataset.inputs), np.ones(len(dataset), np.float32)])  # 1: of the bias

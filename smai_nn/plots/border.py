@@ -52,7 +52,7 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     The horizontal axis counts every data point passed through train(), so that runs with other batch sizes and
     accumulations compare.
     """
-    figure, ((panel,),) = new_figure(width=6.4, height=3, margins=(0.7, 0.5, 0.2, 0.3))
+    figure, ((panel,),) = new_figure(width=6.4, height=3, margins=(0.7, 0.5, 0.4, 0.3))
     for colour, (label, history) in zip(SERIES, histories.items()):
         if len(histories) == 1:  # the ranges of 150 stretches look as all points do, and make a smaller file
             losses = np.array(history.iteration_loss)
