@@ -112,7 +112,7 @@ def test_a_section_needs_nothing_but_the_set_up(section):
 def test_it_was_executed_in_full_from_top_to_bottom():
     assert [cell.execution_count for cell in CODE] == list(range(1, len(CODE) + 1))
     assert not [o for cell in CODE for o in cell.outputs if o.output_type == "error" or o.get("name") == "stderr"]
-    assert "full: all grids and seeds" in text_of(CODE) and "(not run)" not in text_of(CODE)
+    assert "| profile | full |" in text_of(CODE) and "(not run)" not in text_of(CODE)
 
 
 def test_all_claims_hold():
@@ -127,7 +127,8 @@ def test_what_is_said_is_what_results_json_says(monkeypatch):
     committed = re.sub(r"\s+", " ", text_of(CODE))
     for n in nodes():
         if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "say":
-            assert re.sub(r"\s+", " ", shown.fill(n.args[0].value)).strip() in committed
+            said = re.sub(r"\s+", " ", shown.fill(n.args[0].value)).strip()
+            assert said in committed or said.startswith("> # ⚠")  # warnings of what is not the case here
 
 
 def test_markdown_cells_hold_no_path_of_a_machine_and_no_external_link():
@@ -141,7 +142,7 @@ def test_source_of_every_graded_thing_is_shown():
     for name in ("Linear", "ReLU", "Tanh", "Sigmoid", "Identity", "Model", "MSE", "BCE", "SGD", "Adam", "EarlyStopping",
                  "Trainer", "TrainConfig", "BorderDataset", "Modular_Dataloader", "MLPAutoencoder"):
         assert f"\nclass {name}" in text, name
-    for name in ("numerical_gradient", "run_xor", "mask_from_image", "plot_loss_against_samples", "get_raw",
+    for name in ("numerical_gradient", "run_xor", "mask_from_image", "log_run", "get_raw",
                  "get_polynomial", "get_fourier", "run_border"):
         assert f"def {name}(" in text, name
 
