@@ -117,10 +117,15 @@ def publish(execution, notebook):
         if size > 25e6:
             raise ValueError(f"expected at most 25 MB to commit, got {size / 1e6:.1f} MB")
         written = save_text(NOTEBOOK.with_suffix(".part"), nbformat.writes(notebook) + "\n")
-        if target.exists():  # all that could fail is done: from here on names are changed, and nothing else
-            target.rename(old)
-        new.rename(target)
-        written.replace(NOTEBOOK)
+        try:
+            for path, place in ((target, old), (new, target), (written, NOTEBOOK)):
+                if path.exists():
+                    path.replace(place)
+        except BaseException:
+            if old.exists():
+                shutil.rmtree(target, ignore_errors=True)
+                old.rename(target)
+            raise
 
 
 def find_execution(given, profile, section):

@@ -1,7 +1,6 @@
 """One execution of the notebook: which runs are there already, which have to be made, and their figures.
 
-$SMAI_RUN says how: "train" makes every run; "resume" takes the finished runs in the execution's folder and makes what
-is missing; "replay" makes none and takes all from the committed folders.
+By $SMAI_RUN: "train" makes all; "resume" what is missing in the execution's folder; "replay" shows what is committed.
 """
 
 import dataclasses

@@ -6,8 +6,7 @@
         parameters.npz   the model's final parameters
         <name>.npz       other arrays that the result is read from, such as the predicted map
         metrics.json     final figures and the status: running, completed, diverged, interrupted or failed
-        *.png            figures, with the username in the file name
-        run-*.wandb      Weights & Biases' own record of the same
+        *.png, *.wandb   figures, with the username in the file name; Weights & Biases' own record of the same
 """
 
 import contextlib
@@ -121,7 +120,7 @@ class RunFolder:
             save_json(folder.path / "settings.json", {**settings, "versions": versions()})
             yield folder
         except BaseException as error:
-            if folder.status == "running":
+            if folder.status == "running" or not isinstance(error, KeyboardInterrupt):
                 status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
                 folder.set_status(status, error=f"{type(error).__name__}: {error}")
             raise

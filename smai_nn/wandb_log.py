@@ -1,7 +1,6 @@
-"""Weights & Biases, kept at arm's length: an offline record in the run folder, never a reason to fail.
+"""Weights & Biases: an offline record in the run folder, or none, if $WANDB_MODE is "disabled" or "off".
 
-$WANDB_MODE may be "disabled" or "off"; anything else means offline. All variables of W&B are hidden from it, so that
-nothing left over in them loses a record. Source: assignment section 1.2, item 4.
+All its variables are hidden from it, so that what is left over in them loses no record. Source: assignment 1.2, item 4.
 """
 
 import functools

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -251,6 +252,14 @@ def test_what_was_committed_stays_if_anything_fails(execution, tmp_path, monkeyp
         assert {path.name for path in tmp_path.iterdir()} == {"submission", "execution"}
 
     fails(OSError, "no space")
+    monkeypatch.undo()
+    monkeypatch.setenv("SMAI_SUBMISSION", str(tmp_path / "submission"))
+    monkeypatch.setattr(runner, "NOTEBOOK", tmp_path / "nowhere" / "assignment3.ipynb")  # a folder: cannot be replaced
+    (tmp_path / "nowhere" / "assignment3.ipynb").mkdir(parents=True)
+    with pytest.raises(OSError):
+        publish(execution, nbformat.v4.new_notebook())
+    assert committed(tmp_path) == {"old/metrics.json"}
+    shutil.rmtree(tmp_path / "nowhere")
     (execution / "results.json").unlink()
     fails(FileNotFoundError, "results.json")
 

@@ -119,6 +119,12 @@ def test_bad_settings_are_refused():
         SampleSetting(RANDOM, noise_ratio=0)
 
 
+def test_a_run_of_the_tuning_that_is_interrupted_is_no_result(monkeypatch):
+    monkeypatch.setattr(samples, "learn", lambda *a, **k: (None, [1], [0.5], Mock(stop_reason="interrupted")))
+    with pytest.raises(KeyboardInterrupt):
+        samples.tune(SampleSetting("sgd"))
+
+
 # Choice of the settings
 
 

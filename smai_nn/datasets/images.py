@@ -55,9 +55,9 @@ def blurred_sets():
 
 
 def crop_pictures(images, height, width, crop):
-    """Return grey pictures (n, rows, columns) cropped and resized (bicubic) to (n, height, width), all uint8.
+    """Return grey pictures (n, rows, columns), uint8, resized bicubically to (n, height, width) from within a box.
 
-    `crop` is (top, bottom, left, right) in parts of the picture, from 0 to 1. Raises ValueError for an empty box.
+    `crop` is (top, bottom, left, right) in parts of the picture, from 0 to 1.
     """
     rows, columns = images[0].shape
     top, bottom, left, right = crop

@@ -1,7 +1,4 @@
-"""Where data files come from: $SMAI_DATA, then data/, then what scikit-learn keeps; in a replay from data/ alone.
-
-A picture that ships with the project comes after all others of its name.
-"""
+"""Where data files come from: $SMAI_DATA, data/, scikit-learn's folders, in a replay data/ alone; shipped ones last."""
 
 import contextlib
 import dataclasses

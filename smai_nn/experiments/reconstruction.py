@@ -148,9 +148,11 @@ def run_compared(setting):
     """Train one network; return a ComparedResult, without a folder of its own."""
     loader = setting.loader()
     try:
-        model, _ = train(setting, loader)
+        model, history = train(setting, loader)
     except ValueError:  # features or a loss that are not finite: an outcome, since unscaled powers overflow
         return ComparedResult(setting, None)
+    if history.stop_reason == "interrupted":  # half a run is no result
+        raise KeyboardInterrupt
     return ComparedResult(setting, psnr(model.evaluate(loader.features, loader.targets)))
 
 

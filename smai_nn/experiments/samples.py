@@ -1,8 +1,7 @@
 """Section 1.5, goal 2: the fewest training samples until 91% of all pixels are right for good.
 
-SGD and Adam train all of a usual network, 2-64-64-1. Recursive least squares trains the output layer of 2-1024-1, whose
-steep first layer stays as drawn: with the pixels in random order, and with pixels that it chooses itself. Adam on that
-output layer alone shows what is due to the network, and what to the method.
+SGD and Adam train a usual network. Recursive least squares trains the output layer of 2-1024-1 alone, with the pixels
+in random order or of its own choice. Adam on that layer shows what is due to the network, and what to the method.
 """
 
 import copy
@@ -254,7 +253,9 @@ class TuningResult:
 
 def tune(setting):
     """Train one network without a folder of its own; return a TuningResult."""
-    _, samples, accuracies, _ = learn(setting, BorderDataset(), close=0)
+    _, samples, accuracies, history = learn(setting, BorderDataset(), close=0)
+    if history.stop_reason == "interrupted":  # half a run is no result
+        raise KeyboardInterrupt
     if setting.uses_gradients:
         return TuningResult(setting, 1 - float(np.mean(accuracies)))
     return TuningResult(setting, min(settling(samples, accuracies)[1], setting.samples))

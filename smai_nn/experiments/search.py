@@ -1,7 +1,6 @@
-"""Section 1.5, goal 1: the smallest network that has 91% of all pixels right.
+"""Section 1.5, goal 1: the smallest network that has 91% of all pixels right; the methods of `Search` say how.
 
-Hidden layers are of tanh or ReLU. (A sigmoid is a tanh in other units, which the next layer makes up for; an identity
-adds nothing.) The methods of `Search` say how it is done.
+Hidden layers are of tanh or ReLU: a sigmoid is a tanh in other units, and an identity adds nothing.
 """
 
 import dataclasses
