@@ -110,8 +110,9 @@ def publish(execution, notebook):
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         for folder in [execution / "figures", *(path.parent for path in execution.glob("*/metrics.json"))]:
-            if folder.name == "figures" or RunFolder(folder).status in FINISHED:  # all but frames and large networks
-                shutil.copytree(folder, new / folder.name, ignore=shutil.ignore_patterns("frames*", "network*"))
+            if folder.name == "figures" or RunFolder(folder).status in FINISHED:  # all but what is large
+                ignore = shutil.ignore_patterns("frames*", "network*", "losses*")
+                shutil.copytree(folder, new / folder.name, ignore=ignore)
         shutil.copy(execution / "results.json", new)
         size = sum(path.stat().st_size for path in new.rglob("*") if path.is_file())
         if size > 25e6:

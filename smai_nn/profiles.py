@@ -36,7 +36,8 @@ class SampleProfile:
     """Section 1.5, goal 2."""
 
     learning_rates: dict = dataclasses.field(default_factory=lambda: {  # method -> those that are tried
-        "sgd": (0.01, 0.03, 0.1), "adam": (0.001, 0.003, 0.01), "adam, output layer": (0.0001, 0.0003, 0.001)})
+        "sgd": (0.003, 0.01, 0.03, 0.1), "adam": (0.0003, 0.001, 0.003, 0.01),
+        "adam, output layer": (0.0001, 0.0003, 0.001)})
     batch_sizes: tuple = (1, 4, 16, 64)
     accumulations: tuple = (1, 4)
     slopes: tuple = (30.0, 60.0, 120.0, 240.0)  # of recursive least squares
@@ -55,7 +56,7 @@ class PicturesProfile:
 
     size: int = 256  # px, of all pictures
     study_size: int = 128  # px, of the cat in the runs that compare settings
-    scaling_epochs: int = 8
+    scaling_epochs: int = 20
     scaling_seeds: tuple = (0, 1, 2)
     screening_epochs: int = 15
     screened: tuple = (  # candidates: (learning rate, batch size, schedule)
@@ -64,8 +65,7 @@ class PicturesProfile:
     epochs: dict = dataclasses.field(default_factory=lambda: {"smiley": 50, "cat": 150})  # in section 2.4
     mapping_seeds: tuple = (0, 1)  # likewise
     blur_levels: tuple = tuple(range(11))  # those of them that there are
-    blur_seeds: dict = dataclasses.field(  # level -> seeds, where there are more than the seed 0
-        default_factory=lambda: {level: (0, 1) for level in (0, 1, 2, 5, 10)})
+    blur_seeds: tuple = (0, 1)
     blur_max_epochs: int = 200  # cap where early stopping decides
 
 
@@ -73,8 +73,8 @@ class PicturesProfile:
 class DigitProfile:
     """Section 3.1."""
 
-    epochs: dict = dataclasses.field(  # bottleneck -> epochs, the widest first: it has a core, the others the other one
-        default_factory=lambda: {32: 17, 8: 10, 2: 7})
+    bottlenecks: tuple = (32, 8, 2)
+    max_epochs: int = 17
     training_samples: int | None = None  # None: all
     trials: dict = dataclasses.field(  # optimizer -> learning rates that are tried
         default_factory=lambda: {"sgd": (3.0, 10.0, 30.0), "adam": (0.001, 0.003, 0.01)})
@@ -118,8 +118,8 @@ QUICK = Profile(
                   gradient_seeds=(0, 1), seeds=(0, 1, 2), gradient_samples=10_000),
     PicturesProfile(size=40, study_size=32, scaling_epochs=4, scaling_seeds=(0,), mapping_seeds=(0,),
                     screening_epochs=4, screened=((0.001, 128, "cosine"), (0.003, 128, "cosine")),
-                    blur_levels=(0, 2, 5, 10), blur_seeds={5: (0, 1)}, blur_max_epochs=60),
-    DigitProfile(epochs={32: 6, 8: 3, 2: 3}, training_samples=4000, trial_samples=2000,
+                    blur_levels=(0, 2, 5, 10), blur_seeds=(0,), blur_max_epochs=60),
+    DigitProfile(max_epochs=6, training_samples=4000, trial_samples=2000,
                  trials={"sgd": (10.0,), "adam": (0.003,)}),
     FacesProfile(seeds=(0, 1), bottlenecks=(4, 8, 16), hidden=(64, 32), max_epochs=15))
 

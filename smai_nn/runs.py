@@ -2,7 +2,7 @@
 
     runs/20251014-235900-1f3a9c2b-name/
         settings.json    what was asked for: experiment, version, setting with its seed, data source, package versions
-        history.npz      loss of every iteration (of more than 4,000 only their range); what is kept of every epoch
+        history.npz      loss of every iteration (of more than 4,000 their range, and all of them in losses.npz), epochs
         parameters.npz   the model's final parameters
         <name>.npz       other arrays that the result is read from, such as the predicted map
         metrics.json     final figures and the status: running, completed, diverged, interrupted or failed
@@ -151,6 +151,8 @@ class RunFolder:
         """
         with np.errstate(over="ignore"):  # half precision where three digits are all that is ever shown
             series = {name: values.astype(np.float32) for name, values in history.series().items()}
+            if len(series["iteration_loss"]) > MOST_ITERATIONS:  # all of them: large, not among what is committed
+                self.save_arrays("losses", iteration_loss=series["iteration_loss"])
             series["iteration_loss"] = _least_and_greatest(series["iteration_loss"]).astype(np.float16)
             series["epoch_seconds"] = series["epoch_seconds"].astype(np.float16)
         self.save_arrays("history", **series)

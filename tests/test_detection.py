@@ -26,12 +26,13 @@ def made_up(setting, normal=(1, 2, 3, 4), anomalous=(2.5, 5, 6, 7, 8)):
     errors = {role: np.array(normal, np.float32) for role in ("train", "validation", "test")}
     errors |= {role: np.array(anomalous, np.float32) for role in ("set_aside", "others")}
     history = History(4, 2, iteration_loss=[2.0, 1.0], epoch_loss=[1.5], epoch_accuracy=[np.nan], epoch_seconds=[0.1])
-    return detection.DetectionResult(setting, "George_W_Bush", errors, *detection.judge(errors), history, {})
+    area = detection.choice_auc(errors["validation"], errors["set_aside"])
+    return detection.DetectionResult(setting, "George_W_Bush", errors, detection.judge(errors), area, history, {})
 
 
 def all_choices():
     """Make every kind of choice; return what it came to."""
-    return [(r.validation_error, r.set_aside_auc) for r in map(score_choice, CHOICES)]
+    return [result.set_aside_auc for result in map(score_choice, CHOICES)]
 
 
 def replace_pictures(monkeypatch, rows):
@@ -70,9 +71,10 @@ def test_no_test_picture_can_reach_what_is_learnt_or_the_thresholds(monkeypatch,
     after = read_detection(run_detection(setting))
     for role in ("train", "validation", "set_aside"):
         np.testing.assert_array_equal(after.errors[role], before.errors[role])
-    for scores in ("scores", "tuned_scores"):
-        assert getattr(after, scores)["threshold"] == getattr(before, scores)["threshold"]
-    assert after.scores["auc"] != before.scores["auc"]
+    assert after.choice_auc == before.choice_auc
+    for rule, scores in before.scores.items():
+        assert after.scores[rule]["threshold"] == scores["threshold"]
+        assert after.scores[rule]["auc"] != scores["auc"]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,8 @@ def test_a_result_is_read_from_its_folder_as_it_was_written(folder):
     assert result.setting == TINY and result.normal == "digit 0" and result.history.epochs == 3
     assert {role: len(errors) for role, errors in result.errors.items()} == {
         "train": 300, "validation": 100, "test": 100, "set_aside": 1000, "others": 3500}
-    assert [result.scores, result.tuned_scores] == detection.judge(result.errors)
+    assert result.scores == detection.judge(result.errors)
+    assert result.choice_auc == detection.choice_auc(result.errors["validation"], result.errors["set_aside"])
     assert folder.status == "completed" and folder.settings()["data"]["file"] == "data/mnist_5k.npz"
     assert sum(file.stat().st_size for file in folder.path.rglob("*") if file.is_file()) < 100_000
 
@@ -98,7 +101,7 @@ def test_cases_are_of_their_kind_and_their_error_maps_are_their_errors(folder):
     kinds = dict(zip(result.cases["case"].tolist(), result.cases["error"]))
     assert {"true negative", "true positive"} <= kinds.keys()
     for case, error in kinds.items():
-        assert (error > result.scores["threshold"]) == case.endswith("positive")
+        assert (error > result.scores["95%"]["threshold"]) == case.endswith("positive")
     if "false negative" in kinds:
         assert kinds["false negative"] == result.errors["others"].min()
     np.testing.assert_allclose(result.cases["squares"].mean(axis=(1, 2), dtype=float), list(kinds.values()), rtol=5e-3)
@@ -112,33 +115,47 @@ def test_every_bottleneck_of_the_profiles_is_narrower_than_its_neighbours():
 
 
 def made_up_groups(normal="George_W_Bush"):
-    """Return made-up results, all and on the whole picture; the autoencoder of 4 is the best, and PCA is behind."""
+    """Return made-up results; the autoencoder of 4 is the best, and PCA is behind."""
     results = [made_up(s, normal=(1, 2, 3, 4 + (s.detector == "PCA") + s.bottleneck / 100))
                for s in detection.detector_settings(TINY, (4, 6, 8), (0, 1))]
-    whole = [made_up(s, normal=(6, 7, 8, 9)) for s in detection.detector_settings(TINY, (4,), (0, 1))]
-    return [group([dataclasses.replace(r, normal=normal) for r in runs], "label") for runs in (results, whole)]
+    return group([dataclasses.replace(result, normal=normal) for result in results], "label")
 
 
 def test_facts_by_hand():
-    groups, whole = made_up_groups()
-    facts = detection.detector_facts(groups, whole)
+    groups = made_up_groups()
+    facts = detection.detector_facts(groups)
     assert detection.best_label(groups) == "autoencoder 4" and facts["lfw.seeds"] == 2
     areas = [detection.detection_scores([1, 2, 3, last], [2.5, 5, 6, 7, 8], 4)["auc"] for last in (4.04, 5.04)]
     assert facts["lfw.auc_mean"] == pytest.approx(areas[0]) and facts["detector.seed_range"] == 0
     assert facts["lfw.pca_auc"] == pytest.approx(areas[1]) and facts["lfw.seeds_ahead_of_pca"] == 2
     assert facts["lfw.normal"] == "George W Bush" and facts["detector.everything_f1"] == pytest.approx(2 * 5 / (5 + 9))
-    assert facts["lfw.whole_picture_auc"] == facts["lfw.whole_mean_auc"] < 0.5
 
 
 def test_facts_of_digits_do_not_pass_for_those_of_faces():
-    names = detection.detector_facts(*made_up_groups(normal="digit 0"))
+    names = detection.detector_facts(made_up_groups(normal="digit 0"))
     assert "digits_for_lfw.auc_mean" in names and not any(name.startswith("lfw.") for name in names)
 
 
-def test_a_table_gives_mean_and_range_over_the_seeds():
-    rows = detection.score_rows(made_up_groups()[0], "tuned_scores")
+def test_tables_give_means_and_ranges_over_the_seeds():
+    groups = made_up_groups()
+    rows, by_rule = detection.score_rows(groups), detection.rule_rows(groups)
     assert [row["detector"] for row in rows][2:4] == ["autoencoder 8", "PCA 4"]
     assert rows[5]["auc"] == "0.850 (0.850 to 0.850)"
+    assert [row["threshold"] for row in by_rule[:5]] == ["95%", "90%", "80%", "tuned", detection.EVERYONE]
+    assert [row["recall"] for row in by_rule[:5]] == ["0.800"] * 5
+    learnt = [detection.ChoiceResult(dataclasses.replace(TINY, seed=seed), "digit 0", (1 + seed) / 2)
+              for seed in (0, 1)]
+    assert detection.choice_table(learnt, "bottleneck") == [
+        {"bottleneck": "4", "AUC, set aside": "0.750 (0.500 to 1.000)"}]
+
+
+def test_thresholds_by_hand():
+    """Errors of 1 to 100 on both sides: a share of the normals is below each threshold, and as many anomalies."""
+    errors = {role: np.arange(1.0, 101) for role in detection.ROLES}
+    scores = detection.judge(errors)
+    assert [round(scores[rule]["specificity"], 2) for rule in detection.QUANTILES] == [0.95, 0.9, 0.8]
+    assert [round(scores[rule]["recall"], 2) for rule in detection.QUANTILES] == [0.05, 0.1, 0.2]
+    assert scores[detection.EVERYONE]["base_rate"] == pytest.approx(2 / 3)
 
 
 def test_faces_are_used_where_lfw_is_there_and_found_without_being_read(tmp_path, monkeypatch):
@@ -164,7 +181,7 @@ def test_a_setting_refuses_what_there_is_not():
 
 
 def test_every_figure_is_complete():
-    runs = [own[0] for own in made_up_groups()[0].values()]
+    runs = [own[0] for own in made_up_groups().values()]
     runs[0].cases.update(case=np.array(["true negative", "false negative"]), person=np.array(["Ada_Lovelace"] * 2),
                          error=np.array([1, 2]), picture=np.zeros((2, 9, 9), np.uint8),
                          **{name: np.random.default_rng(0).random((2, 6, 6))
@@ -179,7 +196,7 @@ def test_operating_points_are_marked_where_the_scores_say():
     run = made_up(TINY)
     panel = plots.plot_precision_recall(run).axes[0]
     marked = [(line.get_xdata()[0], line.get_ydata()[0]) for line in panel.lines if line.get_marker() in "oD"]
-    assert marked == [(scores["recall"], scores["precision"]) for scores in (run.scores, run.tuned_scores)]
+    assert marked == [(scores["recall"], scores["precision"]) for scores in (run.scores["95%"], run.scores["tuned"])]
 
 
 def test_what_is_not_trained_has_no_loss_plot():

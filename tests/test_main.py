@@ -214,7 +214,7 @@ def execution(tmp_path, monkeypatch):
     folder = tmp_path / "execution"
     for name, status in (("a", "completed"), ("b", "diverged"), ("c", "interrupted")):
         save_json(folder / name / "metrics.json", {"status": status})
-        for left_out in ("frames.npz", "network.npz"):
+        for left_out in ("frames.npz", "network.npz", "losses.npz"):
             (folder / name / left_out).write_bytes(bytes(100))
     for name in ("results.json", "figures/1.1-mask.png", "a/run-1.wandb", "assignment3.ipynb", "execution.json"):
         (folder / name).parent.mkdir(exist_ok=True)

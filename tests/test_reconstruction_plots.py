@@ -5,7 +5,7 @@ import pytest
 
 from smai_nn.notebook import show_film
 from smai_nn.plots.reconstruction import (
-    plot_blur_losses, plot_blurred, plot_errors, plot_mapping_losses, plot_maps, plot_mosaic, plot_pictures,
+    plot_blur_losses, plot_blurred, plot_mapping_losses, plot_maps, plot_mosaic, plot_pictures,
     plot_row_fits, plot_waves)
 from smai_nn.plots.style import audit
 from smai_nn.runs import runs_root
@@ -21,7 +21,6 @@ FIGURES = [
     lambda: plot_mosaic([[("a", PICTURE), ("b", GREY)], [("", PICTURE), ("", PICTURE)]], "tiles"),
     lambda: plot_blurred([PICTURE, PICTURE], LEARNT, "all"),
     lambda: plot_pictures([("a", PICTURE), ("b", GREY)]),
-    lambda: plot_errors([[("a", PICTURE, PICTURE[::-1]), ("b", GREY, GREY)]]),
     lambda: plot_maps([[("Raw", GREY / 255)]], "value"),
     lambda: plot_row_fits(RNG.random(8), {"Raw": RNG.random(8), "Fourier": RNG.random(8)}),
     lambda: plot_waves(64, 5, 8), lambda: plot_mapping_losses(GROUPS), lambda: plot_blur_losses(BLURRED)]
@@ -48,9 +47,3 @@ def test_film_is_made_once_and_a_replay_shows_it_without_the_pictures(monkeypatc
     monkeypatch.setenv("SMAI_RUN", "replay")
     monkeypatch.setenv("SMAI_SUBMISSION", str(runs_root()))
     assert show_film("2.4-cat", runs) == facts
-
-
-def test_the_error_is_the_mean_of_the_channels():
-    target = np.zeros((2, 2, 3), np.uint8)
-    figure = plot_errors([[("", target + np.array([255, 0, 0], np.uint8), target)]])
-    assert (figure.axes[0].images[0].get_array() == 1 / 3).all()

@@ -154,3 +154,13 @@ def test_a_long_series_keeps_its_range_and_its_length():
     for part, short in zip(np.array_split(losses, 500), np.array_split(kept, 500)):
         assert (short.min(), short.max()) == (part.min(), part.max())
     np.testing.assert_array_equal(_least_and_greatest(losses[:MOST_ITERATIONS]), losses[:MOST_ITERATIONS])
+
+
+@pytest.mark.parametrize("extra", [0, 7])
+def test_a_run_keeps_the_loss_of_every_iteration_however_long_it_is(extra):
+    losses = np.random.default_rng(0).random(MOST_ITERATIONS + extra).tolist()
+    with RunFolder.recording("long", {}) as folder:
+        folder.finish(History(4, 4, iteration_loss=losses), {})
+    assert (folder.path / "losses.npz").exists() == (extra > 0)
+    kept = folder.arrays("losses" if extra else "history")["iteration_loss"]
+    np.testing.assert_allclose(kept, losses, rtol=1e-3)

@@ -14,6 +14,7 @@ from smai_nn.checks import require_choice
 from smai_nn.datasets.images import crop_pictures
 from smai_nn.datasets.lfw import Faces, find_lfw, load_lfw
 from smai_nn.datasets.mnist import load_shipped
+from smai_nn.experiments.border import group
 from smai_nn.metrics import pca_rebuilt, squared_errors
 from smai_nn.optim import Adam
 from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
@@ -23,13 +24,16 @@ FEWEST_NORMALS, FEWEST_OTHERS = 10, 3  # pictures, people: with these no role is
 SET_ASIDE = 0.1  # share of all people
 PORTRAIT_SIZE = 96  # px, of the decoded portraits that all boxes are cut from
 DETECTORS = ("autoencoder", "PCA", "mean picture")
+QUANTILES = {"95%": 0.95, "90%": 0.9, "80%": 0.8}  # rules: share of the validation normals below the threshold
+EVERYONE = "95%, all other people"  # those set aside too
+SCORES = ("precision", "recall", "f1", "specificity", "balanced_accuracy")  # that depend on the threshold
 NORMAL, STAND_IN = "George_W_Bush", "digit 0"  # who is normal: in LFW, and in the shipped digits
 # Of each case: the role, whether it is called an anomaly, and which of these, in order of their errors, is shown: of
 # hits the median, of misses the one whose error is the farthest from the threshold.
 CASES = {"true negative": ("test", False, 0.5), "true positive": ("others", True, 0.5),
          "false positive": ("test", True, 1.0), "false negative": ("others", False, 0.0)}
-ROLES = {"train": "normal: learnt from", "validation": "normal: threshold and choice of the bottleneck",
-         "test": "normal: test", "set_aside": "others, set aside: choices that need them", "others": "others: test"}
+ROLES = {"train": "normal: learnt from", "validation": "normal: threshold and all choices",
+         "test": "normal: test", "set_aside": "others, set aside: all choices", "others": "others: test"}
 
 # The candidates: all of the picture; and square boxes about the middle column, by centre row and side.
 WHOLE = (0.0, 1.0, 0.0, 1.0)  # top, bottom, left, right in parts of the picture
@@ -66,8 +70,7 @@ class ChoiceResult:
 
     setting: DetectionSetting
     normal: str  # the name that is normal
-    validation_error: float  # needs no anomalies
-    set_aside_auc: float  # does: held-out normals against people set aside
+    set_aside_auc: float  # held-out normals against people set aside
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,10 +80,12 @@ class DetectionResult:
     setting: DetectionSetting
     normal: str  # the name that is normal
     errors: dict  # role -> (n,) float32, in the order of the pictures' names
-    scores: dict  # see detection_scores, at the threshold that needs no anomalies
-    tuned_scores: dict  # the same at the threshold that was tuned on people set aside
+    scores: dict  # rule of the threshold -> detection_scores of the test, see judge
+    choice_auc: float  # AUC of validation normals against people set aside: what choices go by
     history: History  # without epochs for PCA and the mean picture
     cases: dict  # arrays with one entry for each of CASES that there is, for an autoencoder; see run_detection
+
+    validation_error = property(lambda self: float(self.errors["validation"].mean()), doc="Mean over these pictures.")
 
 
 def assign_roles(names, normal, seed=None):
@@ -121,19 +126,27 @@ def scale_pictures(images, is_train):
     return scaler.transform(rows), scaler
 
 
-def judge(errors, quantile=0.95):
-    """Return (scores, tuned scores): the test's `detection_scores` at two thresholds, from a dict role -> errors (n,).
+def judge(errors):
+    """Return the test's `detection_scores` for each rule of the threshold, from a dict role -> errors (n,).
 
-    One is the error that the share `quantile` of the validation normals does not exceed: it needs no anomalies. The
-    other has the largest balanced accuracy on validation normals and people set aside. "validation_error" is in both.
+    By a rule of QUANTILES, the threshold is the error that this share of the validation normals does not exceed: that
+    needs no anomalies. "tuned" has the largest balanced accuracy on validation normals and people set aside. EVERYONE
+    tests those set aside too.
     """
     from sklearn import metrics
-    threshold = np.quantile(np.float64(errors["validation"]), quantile)
-    false_rates, true_rates, thresholds = metrics.roc_curve(*labelled(errors["validation"], errors["set_aside"]))
+    normals = np.float64(errors["validation"])
+    false_rates, true_rates, thresholds = metrics.roc_curve(*labelled(normals, errors["set_aside"]))
     # scikit-learn calls an anomaly what reaches its threshold; here it has to exceed it.
     tuned = np.nextafter(thresholds[np.argmax(true_rates - false_rates)], -np.inf)
-    validation = {"validation_error": float(errors["validation"].mean())}
-    return [detection_scores(errors["test"], errors["others"], t) | validation for t in (threshold, tuned)]
+    rules = {rule: np.quantile(normals, share) for rule, share in QUANTILES.items()} | {"tuned": tuned}
+    scores = {rule: detection_scores(errors["test"], errors["others"], limit) for rule, limit in rules.items()}
+    everyone = np.concatenate([errors["others"], errors["set_aside"]])
+    return scores | {EVERYONE: detection_scores(errors["test"], everyone, rules["95%"])}
+
+
+def choice_auc(normal_errors, anomaly_errors):
+    """Return the AUC that choices go by, of errors (n,) of validation normals and of people set aside."""
+    return detection_scores(normal_errors, anomaly_errors, np.inf)["auc"]
 
 
 def detection_scores(normal_errors, anomaly_errors, threshold):
@@ -187,8 +200,7 @@ def score_choice(setting):
         raise KeyboardInterrupt
     errors = squared_errors(rebuilt, x)
     held_out, set_aside = (errors[roles[seen] == role] for role in ("validation", "set_aside"))
-    scores = detection_scores(held_out, set_aside, np.inf)
-    return ChoiceResult(setting, normal, float(held_out.mean()), scores["auc"])
+    return ChoiceResult(setting, normal, choice_auc(held_out, set_aside))
 
 
 def run_detection(setting, progress=False):
@@ -199,19 +211,20 @@ def run_detection(setting, progress=False):
         x, rebuilt, scaler, model, history = learn_and_rebuild(setting, faces.images, roles, progress)
         errors = squared_errors(rebuilt, x).astype(np.float32)
         by_role = {role: errors[roles == role] for role in ROLES}
-        scores, tuned_scores = judge(by_role)
+        scores = judge(by_role)
         folder.save_arrays("errors", **by_role)
         cases = {}
         if model:  # PCA's and the mean picture's are not shown
             model.save_to(folder.path / "network.npz")  # large: not among what is committed
-            cases = pick_cases(errors, roles, scores["threshold"])
+            cases = pick_cases(errors, roles, scores["95%"]["threshold"])
         rows = np.array(list(cases.values()), int)
         maps = np.stack([scaler.mean_ + scaler.scale_ * x[rows], scaler.mean_ + scaler.scale_ * rebuilt[rows],
                          np.square(rebuilt[rows] - x[rows])]).astype(np.float16)
         compared, reconstructed, squares = maps.reshape(3, len(rows), setting.size, setting.size)
         folder.save_arrays("cases", case=np.array(list(cases)), person=faces.people[rows], error=errors[rows],
                            picture=faces.images[rows], compared=compared, rebuilt=reconstructed, squares=squares)
-        folder.finish(history, {"normal": normal, "scores": scores, "tuned_scores": tuned_scores})
+        folder.finish(history, {"normal": normal, "scores": scores,
+                                "choice_auc": choice_auc(by_role["validation"], by_role["set_aside"])})
     return folder.path
 
 
@@ -254,12 +267,12 @@ def read_detection(folder):
     folder = RunFolder(folder)
     metrics, setting = folder.metrics(), restore_setting(DetectionSetting, folder.settings()["setting"])
     return DetectionResult(setting, metrics["normal"], folder.arrays("errors"), metrics["scores"],
-                           metrics["tuned_scores"], History.restore(folder.arrays("history"), metrics),
+                           metrics["choice_auc"], History.restore(folder.arrays("history"), metrics),
                            folder.arrays("cases"))
 
 
-CHOICES = Study("detector-choices", 2, score_choice, ChoiceResult, pictures_source)
-DETECTION = Experiment("detection", 4, run_detection, read_detection, pictures_source)
+CHOICES = Study("detector-choices", 3, score_choice, ChoiceResult, pictures_source)
+DETECTION = Experiment("detection", 5, run_detection, read_detection, pictures_source)
 
 
 def detector_settings(base, bottlenecks, seeds):
@@ -270,53 +283,63 @@ def detector_settings(base, bottlenecks, seeds):
 
 
 def best_label(groups):
-    """Return the label of the autoencoder of least validation error, from a dict label -> results, one a seed."""
+    """Return the label of the autoencoder with the largest mean `choice_auc`, from a dict label -> results by seed."""
     labels = [label for label in groups if label.startswith("autoencoder")]
-    return min(labels, key=lambda label: mean_of(groups[label], "validation_error"))
+    return max(labels, key=lambda label: fmean(result.choice_auc for result in groups[label]))
 
 
-def mean_of(results, name, rule="scores"):
-    """Return the mean over seeds of one of the "scores" or "tuned_scores"."""
-    return fmean(getattr(result, rule)[name] for result in results)
+def mean_of(results, name, rule="95%"):
+    """Return the mean over seeds of one of the scores, with the threshold by this rule."""
+    return fmean(result.scores[rule][name] for result in results)
 
 
-def detector_facts(groups, whole):
-    """Return the facts of `groups`, see `best_label`, and `whole`, likewise, on whole pictures.
-
-    Each is named "detector.…" and, where digits stand in, "digits_for_lfw.…", else "lfw.…".
-    """
+def detector_facts(groups):
+    """Return the facts of `groups`, see `best_label`, as "detector.…" and "lfw.…", of digits "digits_for_lfw.…"."""
     runs = groups[best_label(groups)]
-    autoencoders, pcas = ([group for label, group in groups.items() if label.startswith(detector)]
+    autoencoders, pcas = ([own for label, own in groups.items() if label.startswith(detector)]
                           for detector in DETECTORS[:2])
-    best_pca = max(pcas, key=lambda group: mean_of(group, "auc"))
-    auc, pca_auc = (np.array([run.scores["auc"] for run in group]) for group in (runs, best_pca))
-    base_rate = runs[0].scores["base_rate"]
-    facts = {"normal": runs[0].normal.replace("_", " "), "seeds": len(runs), "auc_mean": auc.mean(),
-             "auc_low": auc.min(), "auc_high": auc.max(), "seed_range": np.ptp(auc),
-             "bottleneck_range": np.ptp([mean_of(group, "auc") for group in autoencoders]),
-             "gain_wide": min(b.scores["auc"] - a.scores["auc"] for a, b in zip(autoencoders[0], autoencoders[-1])),
+    best_pca = max(pcas, key=lambda own: mean_of(own, "auc"))
+    auc, pca_auc = (np.array([run.scores["95%"]["auc"] for run in own]) for own in (runs, best_pca))
+    base_rate = mean_of(runs, "base_rate")
+    facts = {"normal": runs[0].normal.replace("_", " "), "seeds": len(runs), "best": best_label(groups),
+             "auc_mean": auc.mean(), "auc_low": auc.min(), "auc_high": auc.max(), "seed_range": np.ptp(auc),
+             "bottleneck_range": np.ptp([mean_of(own, "auc") for own in autoencoders]),
+             "choice_range": np.ptp([fmean(run.choice_auc for run in own) for own in autoencoders]),
+             "gain_wide": min(np.subtract(*(run.scores["95%"]["auc"] for run in (wide, narrow)))
+                              for narrow, wide in zip(autoencoders[0], autoencoders[-1])),
              "pca_auc": pca_auc.mean(), "seeds_ahead_of_pca": np.sum(auc > pca_auc),
              "least_gain_over_pca": np.min(auc - pca_auc), "mean_auc": mean_of(groups["mean picture"], "auc"),
+             "validation_error": fmean(run.validation_error for run in runs),
+             "pca_validation_error": fmean(run.validation_error for run in best_pca),
              "base_rate": base_rate, "everything_f1": 2 * base_rate / (1 + base_rate)}
-    everyone = [detection_scores(r.errors["test"], np.concatenate([r.errors["others"], r.errors["set_aside"]]),
-                                 r.scores["threshold"]) for r in runs]
-    facts |= {f"everyone_{name}": fmean(scores[name] for scores in everyone)
-              for name in ("auc", "precision", "recall", "f1")}
-    for name in ("precision", "recall", "f1", "balanced_accuracy", "false_alarms", "validation_error"):
-        facts |= {name: mean_of(runs, name), f"pca_{name}": mean_of(best_pca, name),
-                  f"tuned_{name}": mean_of(runs, name, "tuned_scores")}
-    for name, group in zip(("whole_picture_auc", "whole_pca_auc", "whole_mean_auc"), whole.values()):
-        facts[name] = mean_of(group, "auc")
+    for start, rule in (("", "95%"), ("loose_", "90%"), ("tuned_", "tuned"), ("everyone_", EVERYONE)):
+        facts |= {f"{start}{name}": mean_of(runs, name, rule) for name in (*SCORES, "false_alarms", "auc")}
+    facts |= {f"pca_{name}": mean_of(best_pca, name) for name in SCORES}
     data = "digits_for_lfw" if runs[0].normal == STAND_IN else "lfw"
     return {f"{start}.{name}": value for start in ("detector", data) for name, value in facts.items()}
 
 
-def score_rows(groups, rule="scores"):
-    """Return a table's rows: the "scores" or "tuned_scores" of each detector, mean and range over seeds."""
-    rows = []
-    for label, results in groups.items():
-        rows.append({"detector": label})
-        for name in ("auc", "precision", "recall", "f1", "specificity", "balanced_accuracy", "validation_error"):
-            values = [getattr(result, rule)[name] for result in results]
-            rows[-1][name.replace("_", " ")] = f"{fmean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
-    return rows
+def over_seeds(values):
+    """Return mean and range of one value a seed, as a table's cell."""
+    return f"{fmean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+def choice_table(results, *names):
+    """Return a table row for each value of the settings `names`: the AUC that choices go by, over seeds."""
+    return [{name: str(getattr(own[0].setting, name)) for name in names}
+            | {"AUC, set aside": over_seeds([result.set_aside_auc for result in own])}
+            for own in group(results, *names).values()]
+
+
+def score_rows(groups):
+    """Return a table's rows: each detector's scores at the 95% threshold, mean and range over seeds."""
+    return [{"detector": label, "AUC, set aside": over_seeds([result.choice_auc for result in results])} |
+            {name.replace("_", " "): over_seeds([result.scores["95%"][name] for result in results])
+             for name in ("auc", *SCORES)} for label, results in groups.items()]
+
+
+def rule_rows(groups):
+    """Return a table's rows: each detector's scores by every rule of the threshold, means over seeds."""
+    return [{"detector": label, "threshold": rule} |
+            {name.replace("_", " "): f"{mean_of(results, name, rule):.3f}" for name in SCORES}
+            for label, results in groups.items() for rule in results[0].scores]

@@ -6,11 +6,12 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 
 from smai_nn.activations import Identity, ReLU
+from smai_nn.checks import require_choice
 from smai_nn.datasets import sources
 from smai_nn.experiments.border import group, vary
 from smai_nn.features import Modular_Dataloader, get_fourier, get_polynomial, method_label, pixel_coordinates
 from smai_nn.metrics import energy_above, psnr
-from smai_nn.model import build_network
+from smai_nn.model import NonFiniteLossError, build_network
 from smai_nn.optim import Adam
 from smai_nn.runs import Experiment, RunFolder, Study, restore_setting
 from smai_nn.trainer import Callback, History, TrainConfig, Trainer
@@ -19,7 +20,8 @@ from smai_nn.trainer import Callback, History, TrainConfig, Trainer
 MAPPINGS = (("Raw", 1), ("Polynomial", 5), ("Polynomial", 15), ("Polynomial", 25),
             ("Fourier", 5), ("Fourier", 15), ("Fourier", 25))
 REPEATED = (("Raw", 1), ("Polynomial", 5), ("Fourier", 5), ("Fourier", 25))  # those that are compared most
-SCREENED_MAPPINGS = (("Raw", 1), ("Polynomial", 15), ("Fourier", 15))  # one of each method, which count alike
+MIDDLE = (("Raw", 1), ("Polynomial", 15), ("Fourier", 15))  # one of each method, for the studies
+BLUR_METHODS = {"Raw": "BASE", "Fourier": "FOURIER"}  # names of section 2.5
 SCALINGS = {"standard": "the loader's own", "pixels": "pixel numbers", "symmetric": "[-1, 1)"}  # of section 2.3
 RECIPE = ("learning_rate", "batch_size", "learning_rate_schedule")  # what the screening varies
 MARGIN = 0.5  # dB by which two short runs must differ to count as different
@@ -43,6 +45,9 @@ class ReconstructionSetting:
     size: int = 256  # the picture's width and height, px
     seed: int = 0  # of the initial values and of the shuffling, in separate streams
     keep_pictures: bool = False  # of every epoch
+
+    def __post_init__(self):
+        require_choice(self.scaling, "scaling", tuple(SCALINGS))
 
     method = property(lambda self: self.mapping[0], doc='"Raw", "Polynomial" or "Fourier".')
     label = property(lambda self: method_label(*self.mapping, self.mapping[1]), doc='Such as "Fourier 25".')
@@ -147,9 +152,11 @@ def read_reconstruction(folder):
 def run_compared(setting):
     """Train one network; return a ComparedResult, without a folder of its own."""
     loader = setting.loader()
+    if not np.isfinite(loader.features).all():  # an outcome, as below: unscaled powers overflow
+        return ComparedResult(setting, None)
     try:
         model, history = train(setting, loader)
-    except ValueError:  # features or a loss that are not finite: an outcome, since unscaled powers overflow
+    except NonFiniteLossError:
         return ComparedResult(setting, None)
     if history.stop_reason == "interrupted":  # half a run is no result
         raise KeyboardInterrupt
@@ -162,40 +169,41 @@ def find_picture(setting=ReconstructionSetting()):
 
 
 RECONSTRUCTION = Experiment("reconstruction", 3, run_reconstruction, read_reconstruction, find_picture)
-SCALING = Study("scaling", 3, run_compared, ComparedResult, find_picture)
+SCALING = Study("scaling", 4, run_compared, ComparedResult, find_picture)
 SCREENING = Study("screening", 3, run_compared, ComparedResult, find_picture)
 
 
 def scaling_settings(size, epochs, seeds):
     """Return the settings of section 2.3: each mapping with each scaling and seed, at a constant rate."""
     base = ReconstructionSetting(size=size, max_epochs=epochs, learning_rate_schedule="constant")
-    return vary(base, seeds, mapping=(("Raw", 1), ("Polynomial", 25), ("Fourier", 15)), scaling=SCALINGS)
+    return vary(base, seeds, mapping=MIDDLE, scaling=SCALINGS)
 
 
 def screening_settings(candidates, size, epochs):
-    """Return the settings of the screening: SCREENED_MAPPINGS with each candidate, values of RECIPE."""
+    """Return the settings of the screening: MIDDLE with each candidate, values of RECIPE."""
     return [ReconstructionSetting(mapping=mapping, size=size, max_epochs=epochs, **dict(zip(RECIPE, candidate)))
-            for candidate in candidates for mapping in SCREENED_MAPPINGS]
+            for candidate in candidates for mapping in MIDDLE]
 
 
 def mapping_settings(chosen, size, epochs, seeds):
-    """Return section 2.4's settings: MAPPINGS on cat and smiley, `epochs` a dict; the first seed keeps its pictures.
+    """Return section 2.4's settings, `epochs` a dict: all MAPPINGS with the first seed, REPEATED with the others too.
 
-    On the cat, which takes most of the time, REPEATED alone have the other seeds too.
+    The first seed keeps the pictures of all epochs.
     """
-    cat = dataclasses.replace(chosen, size=size, max_epochs=epochs["cat"])
-    smiley = dataclasses.replace(cat, image="smiley.png", image_type="Gray", max_epochs=epochs["smiley"])
-    settings = vary(cat, seeds[:1], mapping=MAPPINGS) + vary(cat, seeds[1:], mapping=REPEATED)
-    settings += vary(smiley, seeds, mapping=MAPPINGS)
-    return [dataclasses.replace(setting, keep_pictures=setting.seed == seeds[0]) for setting in settings]
+    settings = []
+    for name, kind in (("cat.jpg", "RGB"), ("smiley.png", "Gray")):
+        base = dataclasses.replace(chosen, image=name, image_type=kind, size=size, keep_pictures=False)
+        base = dataclasses.replace(base, max_epochs=epochs[base.picture])
+        settings += vary(dataclasses.replace(base, keep_pictures=True), seeds[:1], mapping=MAPPINGS)
+        settings += vary(base, seeds[1:], mapping=REPEATED)
+    return settings
 
 
 def blur_settings(names, size, max_epochs, seeds):
-    """Return the settings of section 2.5: each picture with both methods; `seeds` maps level -> seeds, else (0,)."""
+    """Return the settings of section 2.5: each picture, of `names` (level -> file), with both methods and all seeds."""
     base = ReconstructionSetting(hidden=(64, 64, 64), size=size, max_epochs=max_epochs, patience=10,
-                                 learning_rate_schedule="constant")
-    return [setting for level, name in names.items() for setting in
-            vary(base, seeds.get(level, (0,)), image=[name], mapping=(("Raw", 1), ("Fourier", 5)))]
+                                 learning_rate=0.001, learning_rate_schedule="constant")
+    return vary(base, seeds, image=names.values(), mapping=(("Raw", 1), ("Fourier", 5)))
 
 
 def choose(results):
@@ -231,11 +239,12 @@ def scaling_table(results):
 
 
 def scaling_facts(results):
-    """Return, as facts, the median PSNR by mapping and scaling, None if it diverged, and how many runs did."""
+    """Return, as facts, PSNRs by mapping and scaling (least, median, most; None if it diverged), how many runs did."""
     facts = {"scaling.diverged": sum(run.psnr is None for run in results)}
     for (method, scaling), runs in group(results, "method", "scaling").items():
         values = [run.psnr for run in runs]
-        facts[f"scaling.{method.lower()}.{scaling}"] = None if None in values else float(np.median(values))
+        for name, of in (("least", min), ("median", np.median), ("most", max)):
+            facts[f"scaling.{method.lower()}.{scaling}.{name}"] = None if None in values else float(of(values))
     return facts
 
 
@@ -263,48 +272,45 @@ def mapping_facts(results):
 
 
 def runs_by_method(results):
-    """Return {"BASE": its results with the seed 0, "FOURIER": ...}, in the order of blur."""
-    groups = group(results, "method", "seed")
-    return {"BASE": groups["Raw", 0], "FOURIER": groups["Fourier", 0]}
+    """Return {"BASE": [the runs of the least blur, one a seed; those of the next level; ...], "FOURIER": likewise}."""
+    methods = group(results, "method")
+    return {BLUR_METHODS[method]: list(group(own, "level").values()) for method, own in methods.items()}
+
+
+def mean_loss(runs):
+    """Return the mean final loss (MSE) of runs that differ in the seed alone."""
+    return float(np.mean([run.mse for run in runs]))
 
 
 def blur_table(results):
-    """Return the rows of section 2.5's table, of the seed 0 by level; "detail missed" is a share of the target's."""
+    """Return the rows of section 2.5's table, means over seeds by level; "detail missed" is a share of the target's."""
     rows = []
     for pair in zip(*runs_by_method(results).values()):
-        rows.append({"blur": pair[0].setting.level})
-        for name, run in zip(("BASE", "FOURIER"), pair):
-            cap = ", not converged" * (run.history.stop_reason != "early_stopping")
-            rows[-1] |= {f"{name}: final loss": f"{run.mse:.2e}", f"{name}: dB": f"{run.psnr:.1f}",
-                         f"{name}: detail missed": f"{run.error_detail / run.target_detail:.0%}",
-                         f"{name}: epochs": f"{run.history.epochs}{cap}"}
+        rows.append({"blur": pair[0][0].setting.level})
+        for name, runs in zip(BLUR_METHODS.values(), pair):
+            missed = np.mean([run.error_detail / run.target_detail for run in runs])
+            cap = ", not converged" * any(run.history.stop_reason != "early_stopping" for run in runs)
+            rows[-1] |= {f"{name}: final loss": f"{mean_loss(runs):.2e}", f"{name}: detail missed": f"{missed:.0%}",
+                         f"{name}: epochs": ", ".join(str(run.history.epochs) for run in runs) + cap}
     return rows
 
 
 def blur_facts(results):
-    """Return, as facts, what the strongest blur leaves of losses and detail, and how far methods and seeds differ."""
+    """Return, as facts, what the strongest blur leaves of mean losses and detail, and how methods and seeds differ."""
     base, fourier = runs_by_method(results).values()
-    gaps = {a.setting.level: a.mse / b.mse for a, b in zip(base, fourier)}
-    losses = [[run.mse for run in runs] for runs in group(results, "mapping", "image").values()]  # of all seeds
+    gaps = {a[0].setting.level: mean_loss(a) / mean_loss(b) for a, b in zip(base, fourier)}
+    rises = [f"{name} at blur_{high[0].setting.level} ({mean_loss(high) / mean_loss(low):.2f} times)"
+             for name, levels in runs_by_method(results).items() for low, high in zip(levels, levels[1:])
+             if mean_loss(high) > mean_loss(low)]
+    first, last = base[0][0], base[-1][0]  # of the seed that is shown
     return {
-        "blur.base.left": base[-1].mse / base[0].mse, "blur.fourier.left": fourier[-1].mse / fourier[0].mse,
-        "blur.detail_left": base[-1].target_detail / base[0].target_detail,
-        "blur.base.error_in_detail": base[0].error_detail / base[0].mse,
-        "blur.base.missed_first": base[0].error_detail / base[0].target_detail,
-        "blur.base.missed_last": base[-1].error_detail / base[-1].target_detail,
+        "blur.base.left": mean_loss(base[-1]) / mean_loss(base[0]), "blur.levels": len(gaps),
+        "blur.fourier.left": mean_loss(fourier[-1]) / mean_loss(fourier[0]),
+        "blur.detail_left": last.target_detail / first.target_detail,
+        "blur.base.error_in_detail": first.error_detail / first.mse,
+        "blur.base.missed_first": first.error_detail / first.target_detail,
+        "blur.base.missed_last": last.error_detail / last.target_detail,
         "blur.gap_first": gaps[min(gaps)], "blur.gap_widest": max(gaps.values()),
-        "blur.widest": max(gaps, key=gaps.get),
-        "blur.spread": max(max(values) / min(values) for values in losses)}
-
-
-def steepest_rise(results):
-    """Return two results of one method and the seed 0, at one level and the next, whose loss grows by the most."""
-    pairs = [pair for own in runs_by_method(results).values() for pair in zip(own, own[1:])]
-    return max(pairs, key=lambda pair: pair[1].mse / pair[0].mse)
-
-
-def falling_facts(constant, falling):
-    """Return what a falling rate makes of a rise as facts: two runs with each rate, at one level and the next."""
-    risen = constant[1]
-    return {"falling.level": risen.setting.level, "falling.method": risen.setting.label,
-            "falling.constant_rise": risen.mse / constant[0].mse, "falling.rise": falling[1].mse / falling[0].mse}
+        "blur.widest": max(gaps, key=gaps.get), "blur.rises": ", ".join(rises) or "no picture",
+        "blur.spread": max(max(run.mse for run in runs) / min(run.mse for run in runs) for runs in base + fourier),
+        "blur.levels_ahead": sum(max(b.mse for b in two) < min(a.mse for a in one) for one, two in zip(base, fourier))}

@@ -343,12 +343,7 @@ def tuning_facts(tuned):
         facts |= {f"challenge.{name}_rate": chosen[method].learning_rate,
                   f"challenge.{name}_batch": chosen[method].batch_size,
                   f"challenge.{name}_accumulation": chosen[method].grad_accumulation_steps}
-    adam, best = group(group(tuned, "method")["adam"], *VARIED), {}  # samples an update uses -> greatest mean accuracy
-    for runs in adam.values():
-        window = runs[0].setting.samples_per_update
-        best[window] = max(1 - _score(runs), best.get(window, 0))
-    return facts | {"challenge.adam_least_window": best[min(best)], "challenge.adam_greatest_window": best[max(best)],
-                    "challenge.adam_window": best[chosen["adam"].samples_per_update], "challenge.windows": max(best)}
+    return facts
 
 
 def samples_facts(runs):

@@ -1,10 +1,8 @@
 """Figures of sections 2 and 3.1: fits of one row, waves, losses; pictures, maps and digits side by side."""
 
 import numpy as np
-from matplotlib.colors import LogNorm
 
-from smai_nn.experiments.border import group
-from smai_nn.experiments.reconstruction import DETAIL
+from smai_nn.experiments.reconstruction import DETAIL, runs_by_method
 from smai_nn.plots.border import COLUMN, ROW
 from smai_nn.plots.style import BLACK, BLUE, METHOD_COLOURS, RED, colour_bar, describe, new_figure, share_legend
 
@@ -55,22 +53,22 @@ def plot_mapping_losses(groups):
 
 
 def plot_blur_losses(results):
-    """Show final losses against blur, on a linear and a logarithmic axis, and there what detail the target has."""
+    """Show final losses against blur, mean and range of the seeds, on both axes; and what detail the target has."""
     figure, axes = new_figure(1, 2, width=5, height=3.9)
-    groups = group(results, "method", "seed")
-    base = groups["Raw", 0]
-    levels = [run.setting.level for run in base]
+    colours = METHOD_COLOURS["Raw"], METHOD_COLOURS["Fourier"]
     for panel, scale in zip(axes[0], ("linear", "log")):
-        for (method, seed), runs in groups.items():
-            panel.plot([run.setting.level for run in runs], [run.mse for run in runs], "x" if seed else "o-",
-                       markersize=5, color=METHOD_COLOURS[method],
-                       label=f"{'BASE' if method == 'Raw' else 'FOURIER'}, seed {seed}")
+        for (name, levels), colour in zip(runs_by_method(results).items(), colours):
+            places = [runs[0].setting.level for runs in levels]
+            losses = np.array([[run.mse for run in runs] for runs in levels])  # (levels, seeds)
+            panel.plot(places, losses.mean(axis=1), "o-", markersize=4, color=colour, label=f"{name}, mean of seeds")
+            panel.fill_between(places, losses.min(axis=1), losses.max(axis=1), color=colour, alpha=0.2, linewidth=0,
+                               label="their range")
         panel.set_yscale(scale)
-        panel.set_xticks(levels, [f"blur_{level}" for level in levels], rotation=45)
+        panel.set_xticks(places, [f"blur_{level}" for level in places], rotation=45)
         panel.grid(alpha=0.25)
         describe(panel, f"Final loss against blur, {scale} axis", r"picture (its number is the blur $\sigma$ in px)",
                  "final reconstruction loss (MSE)")
-    axes[0, 1].plot(levels, [run.target_detail for run in base], "--", color=BLACK,
+    axes[0, 1].plot(places, [runs[0].target_detail for runs in levels], "--", color=BLACK,
                     label=f"the target above {DETAIL} cycles")
     axes[0, 0].set_ylim(bottom=0)
     share_legend(figure, axes[0, 1].get_legend_handles_labels()[0], columns=5)
@@ -86,21 +84,14 @@ def plot_pictures(tiles):
     return figure
 
 
-def plot_maps(rows, label, **colours):
-    """Show rows of maps (height, width) with one colour bar; a tile is (text, values), `colours` are imshow's."""
-    figure, axes = new_figure(len(rows), len(rows[0]), width=9.6 / max(3, len(rows[0])), height=3)
+def plot_maps(rows, label):
+    """Show rows of maps (height, width) between -1 and 1, with one colour bar; a tile is (text, values)."""
+    figure, axes = new_figure(len(rows), len(rows[0]), width=3.2, height=3)
     for panel, (text, values) in zip(axes.ravel(), [tile for row in rows for tile in row]):
-        panel.imshow(values, **colours)
+        panel.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
         describe(panel, text, COLUMN, ROW)
     colour_bar(figure, axes[0, 0].images[0], axes.ravel().tolist(), label)
     return figure
-
-
-def plot_errors(rows):
-    """Show absolute errors, mean of the channels, on a logarithmic scale; a tile is (text, picture, target), uint8."""
-    errors = [[(text, np.abs(np.subtract(rgb(picture), rgb(target), dtype=float)).mean(axis=2) / 255)
-               for text, picture, target in row] for row in rows]
-    return plot_maps(errors, "absolute error, mean of the channels", cmap="magma", norm=LogNorm(1 / 255, 1, clip=True))
 
 
 def plot_mosaic(rows, title):
@@ -117,7 +108,11 @@ def plot_mosaic(rows, title):
     for i, row in enumerate(rows):
         for j, (text, _) in enumerate(row):
             panel.text(j * width, i * tall / len(rows) + 0.75 * strip, text, va="baseline", fontsize=8.5)
-    describe(panel, title, "column (px), picture beside picture", "row (px), picture below picture")
+    pixels = np.array([0, (width - gap) // 2])  # that are marked on both sides of every picture
+    panel.set_xticks(np.add.outer(width * np.arange(len(rows[0])), pixels).ravel(), np.tile(pixels, len(rows[0])))
+    panel.set_yticks(np.add.outer(tall / len(rows) * np.arange(len(rows)) + strip, pixels).ravel(),
+                     np.tile(pixels, len(rows)))
+    describe(panel, title, "column of each picture (px)", "row of each picture (px)")
     return figure
 
 
