@@ -5,7 +5,7 @@
         history.npz      loss of every iteration (of more than 4,000 their range, and all of them in losses.npz), epochs
         parameters.npz   the model's final parameters
         <name>.npz       other arrays that the result is read from, such as the predicted map
-        metrics.json     final figures and the status: running, completed, diverged, interrupted or failed
+        metrics.json     final figures and the status: running, completed, interrupted or failed
         *.png, *.wandb   figures, with the username in the file name; Weights & Biases' own record of the same
 """
 
@@ -37,7 +37,7 @@ from smai_nn.datasets.sources import ROOT
 from smai_nn.files import load_json, load_npz, save_json, save_npz, write_atomically
 
 DEFAULT_USERNAME = "smai.student"
-FINISHED = ("completed", "diverged")  # the states of a folder from which a result can be read
+FINISHED = ("completed",)  # the states of a folder from which a result can be read
 NAME_LENGTH = 24  # of a run folder's name after its timestamp: Windows' paths end at 260 characters
 MOST_ITERATIONS = 4000  # calls of Model.train of which a history keeps every loss
 

@@ -212,7 +212,7 @@ def execution(tmp_path, monkeypatch):
     monkeypatch.setenv("SMAI_SUBMISSION", str(tmp_path / "submission"))
     save_json(tmp_path / "submission" / "old" / "metrics.json", {"status": "completed"})
     folder = tmp_path / "execution"
-    for name, status in (("a", "completed"), ("b", "diverged"), ("c", "interrupted")):
+    for name, status in (("a", "completed"), ("b", "failed"), ("c", "interrupted")):
         save_json(folder / name / "metrics.json", {"status": status})
         for left_out in ("frames.npz", "network.npz", "losses.npz"):
             (folder / name / left_out).write_bytes(bytes(100))
@@ -229,8 +229,7 @@ def committed(tmp_path):
 def test_results_figures_and_finished_runs_replace_what_was_committed(execution, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "NOTEBOOK", tmp_path / "assignment3.ipynb")
     publish(execution, nbformat.v4.new_notebook())
-    assert committed(tmp_path) == {"results.json", "figures/1.1-mask.png", "a/run-1.wandb", "a/metrics.json",
-                                   "b/metrics.json"}
+    assert committed(tmp_path) == {"results.json", "figures/1.1-mask.png", "a/run-1.wandb", "a/metrics.json"}
     assert {path.name for path in tmp_path.iterdir()} == {"submission", "execution", "assignment3.ipynb"}
 
 
