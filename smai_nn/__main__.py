@@ -1,7 +1,6 @@
 """Runs the notebook headless, whole or one section: `python -m smai_nn --help`.
 
-Exit status: 0 all cells ran, 1 a cell failed (its error is shown) or the copy could not be written, 2 wrong options,
-128 and the signal's number for Ctrl-C (130) and other signals.
+Exit status: 0 all cells ran, 1 a cell failed or a file could not be written, 2 wrong options, 128 + a signal's number.
 """
 
 import argparse
@@ -17,10 +16,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import nbformat
+import psutil
 from nbclient import NotebookClient
 
-if not __package__:  # started as a file: the package is in the folder above
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
 from smai_nn.datasets.sources import ROOT
 from smai_nn.execution import run_mode, submission
 from smai_nn.files import load_json, save_json, save_text
@@ -131,13 +129,15 @@ def publish(execution, notebook):
 
 def find_execution(given, profile, section):
     """Return the folder to go on with, and its profile and section: the one given, else the newest unfinished one."""
+    others = {*psutil.pids()} - {os.getpid()}  # a killed execution says "running" for ever, but its process is gone
     for path in [Path(given)] if given else sorted(runs_root().glob("*"), reverse=True):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             about = load_json(path / "execution.json")
-            if given or (about["profile"], about["section"]) == (profile, section) and about["status"] != "completed":
+            fits = (about["profile"], about["section"]) == (profile, section) and about["status"] != "completed"
+            if given or fits and not (about["status"] == "running" and about["process"] in others):
                 return path.absolute(), about["profile"], about["section"]
-    raise ValueError(f"--resume: expected an unfinished execution of {profile} in {given or runs_root()}, with its "
-                     "execution.json, found none; start one without --resume")
+    raise ValueError(f"--resume: expected an unfinished execution of {profile}, and none that is running now, in "
+                     f"{given or runs_root()}, with its execution.json, found none; start one without --resume")
 
 
 def read_options(arguments):
@@ -177,17 +177,20 @@ def main(arguments=None):
     sys.stdout.reconfigure(errors="replace")  # no code page, however small, turns what is shown into an error
     options, notebook = read_options(arguments)
     copy, about = options.folder / NOTEBOOK.name, {"profile": options.profile, "section": options.section}
+    # The kernel starts in ROOT, from where a relative path would lead elsewhere.
+    places = {name: str(Path(os.environ[name]).expanduser().absolute())
+              for name in ("SMAI_DATA", "SMAI_CACHE", "SMAI_SUBMISSION", "SCIKIT_LEARN_DATA") if os.environ.get(name)}
     status, code = "failed", 1
     for number in SIGNALS:
         signal.signal(number, stop)
     try:
-        save_json(options.folder / "execution.json", about | {"status": "running"})
+        save_json(options.folder / "execution.json", about | {"status": "running", "process": os.getpid()})
         report(f"Profile {options.profile}, {options.mode}; everything goes to {options.folder}")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
             # The user's own start-up files have no part in this; what killed processes leave is removed at the end.
             own = {"SMAI_PROFILE": options.profile, "SMAI_RUN": options.mode, "SMAI_RUNS": str(options.folder),
                    "IPYTHONDIR": scratch, "PYTHONSTARTUP": "", "TMPDIR": scratch, "TEMP": scratch}
-            error = execute(notebook, copy, os.environ | own)
+            error = execute(notebook, copy, os.environ | places | own)
         message = f"Failed; the copy with the error is {copy}\n\n{error}"
         if not error:
             status, code, message = "completed", 0, f"Done: {copy}"

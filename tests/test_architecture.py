@@ -40,6 +40,7 @@ ARROWS = {  # room -> the rooms that it may import from, besides itself
 LIBRARIES = {  # library -> the rooms that may use it
     "matplotlib": "plots", "PIL": "datasets plots", "wandb": "wandb_log", "joblib": "runs",
     "threadpoolctl": "runs notebook", "IPython": "notebook", "nbformat": "__main__", "nbclient": "__main__",
+    "psutil": "__main__",
     "sklearn": "datasets metrics experiments plots", "scipy": "metrics experiments",
     "torch": "", "pickle": ""}
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "IPython": "ipython"}  # where the name is another one

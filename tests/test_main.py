@@ -1,6 +1,7 @@
 """The headless runner, on tiny notebooks: what it starts, keeps, prints and returns."""
 
 import contextlib
+import os
 import re
 import shutil
 import signal
@@ -118,6 +119,18 @@ def test_a_failing_cell_is_shown_and_the_copy_holds_only_what_ran(notebook, monk
     assert load_json(only_execution() / "execution.json")["status"] == "failed"
 
 
+def test_relative_places_mean_the_same_to_the_notebook(notebook, monkeypatch, tmp_path):
+    places = ("SMAI_DATA", "SMAI_CACHE", "SMAI_SUBMISSION", "SMAI_RUNS", "SCIKIT_LEARN_DATA")
+    for name in places:
+        monkeypatch.setenv(name, name.lower())
+    monkeypatch.chdir(tmp_path)
+    notebook(f"import os; print([os.environ[name] for name in {places}])")
+    assert main([]) == 0
+    expected = [str(tmp_path / name.lower()) for name in places]
+    expected[3] = str(only_execution())
+    assert text_of(only_execution() / "assignment3.ipynb") == f"{expected}\n"
+
+
 def test_a_kernel_that_dies_leaves_the_copy(notebook, capsys):
     notebook("print('before')", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     assert main([]) == 1 and "Kernel died" in capsys.readouterr().out
@@ -150,6 +163,8 @@ def test_a_signal_keeps_what_ran_and_resume_goes_on_from_there(number, notebook,
     while not list(runs_root().glob("*/*-tiny-2")):  # of four on two cores: one run has ended, others are in work
         time.sleep(0.05)
         assert process.poll() is None
+    with pytest.raises(ValueError, match="execution of quick, and none that is running now, in .*, found none"):
+        find_execution("", "quick", None)
     process.send_signal(number)
     shown = process.communicate(timeout=60)[0]
     assert process.returncode == 128 + number and "Interrupted; what ran so far is in" in shown
@@ -171,18 +186,18 @@ def test_a_signal_keeps_what_ran_and_resume_goes_on_from_there(number, notebook,
 
 
 def test_resume_takes_the_newest_unfinished_execution_of_the_profile():
-    for name, profile, status in (("1", "full", "interrupted"), ("2", "full", "running"), ("3", "full", "completed"),
-                                  ("4", "quick", "failed")):
-        save_json(runs_root() / name / "execution.json", {"profile": profile, "section": None, "status": status})
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for name, profile, status, process in (
+            ("1", "full", "interrupted", os.getppid()), ("2", "full", "running", gone.pid),  # which was killed
+            ("3", "full", "completed", gone.pid), ("4", "quick", "failed", gone.pid),
+            ("5", "full", "running", os.getppid()), ("6", "quick", "running", os.getppid())):
+        about = {"profile": profile, "section": None, "status": status, "process": process}
+        save_json(runs_root() / name / "execution.json", about)
     assert find_execution("", "full", None) == (runs_root() / "2", "full", None)
     assert find_execution("", "quick", None)[0].name == "4"
-    assert find_execution(str(runs_root() / "3"), "quick", None) == (runs_root() / "3", "full", None)
-
-
-def test_the_file_itself_can_be_started_from_anywhere(tmp_path):
-    done = subprocess.run([sys.executable, str(ROOT / "smai_nn" / "__main__.py"), "--help"], cwd=tmp_path, text=True,
-                          capture_output=True)
-    assert done.returncode == 0 and "--resume" in done.stdout
+    for name in ("3", "5"):
+        assert find_execution(str(runs_root() / name), "quick", None) == (runs_root() / name, "full", None)
 
 
 FIRST_CELL = next(cell.source for cell in nbformat.read(ROOT / "assignment3.ipynb", as_version=4).cells
