@@ -24,12 +24,11 @@ def as_matrix(values, name, width, dtype):
 
 
 def require_finite(array, name):
-    """Raise ValueError if `array` holds a NaN or an infinity, saying how many and where first."""
-    if math.isfinite(np.vdot(array, array)):  # quick; only an overflow of the squares needs the closer look
-        return
-    if not (finite := np.isfinite(array)).all():
+    """Return `array`; raise ValueError if it holds a NaN or an infinity, saying how many and where first."""
+    if not math.isfinite(np.vdot(array, array)) and not (finite := np.isfinite(array)).all():  # the first is quick
         raise ValueError(f"{name}: expected finite numbers, got {(~finite).sum()} NaN or infinite, the first at index "
                          f"{tuple(np.argwhere(~finite)[0].tolist())}; clean or rescale the data")
+    return array
 
 
 def require_integer(value, name, minimum):

@@ -132,11 +132,12 @@ class Model:
     def load_from(self, path):
         """Load what `save_to` wrote; FileNotFoundError or ValueError if it does not fit, and nothing is changed."""
         saved, own = load_npz(_npz_path(path)), self._named_arrays()
-        found = {name: array.shape for name, array in saved.items()}
-        expected = {name: array.shape for name, array in own.items()}
+        found, expected = ({name: array.shape for name, array in arrays.items()} for arrays in (saved, own))
         if found != expected:
             raise ValueError(f"{path}: expected an architecture of the shapes {expected}, got {found}")
         for name, array in saved.items():
+            if array.dtype.kind != "f":
+                raise ValueError(f"{path}: {name}: expected floating-point numbers, got dtype {array.dtype}")
             require_finite(array.astype(self.dtype), f"{path}: {name}")
         for name, array in saved.items():
             own[name][...] = array
@@ -145,9 +146,7 @@ class Model:
         return f"{type(self).__name__}({list(self._layers)}, loss={self._loss}, optimizer={self.optimizer})"
 
     def _checked_input(self, x):
-        x = as_matrix(x, "x", self.in_width, self.dtype)
-        require_finite(x, "x")
-        return x
+        return require_finite(as_matrix(x, "x", self.in_width, self.dtype), "x")
 
     def _checked_target(self, x, y):
         y = as_matrix(y, "y", self.out_width, self.dtype)

@@ -364,6 +364,8 @@ FITS = {"layer0.weights": np.ones((3, 5)), "layer0.biases": np.ones(5), "layer1.
     ({name: array for name, array in FITS.items() if "1" not in name}, "(3, 5), 'layer0.biases': (5,)}"),
     ({**FITS, "layer0.biases": np.array([1, 1, np.nan, 1, 1])}, "layer0.biases: expected finite numbers, got 1 NaN"),
     ({}, "'layer1.weights': (5, 1), 'layer1.biases': (1,)}, got {}"),
+    ({**FITS, "layer1.biases": np.array([1j])}, "layer1.biases: expected floating-point numbers, got dtype complex128"),
+    ({**FITS, "layer1.biases": np.array(["1"])}, "layer1.biases: expected floating-point numbers, got dtype <U1"),
     ({**FITS, "layer1.biases": np.array([1.0], dtype=object)}, "npz archive of plain arrays"),
 ])
 def test_loading_parameters_that_do_not_fit_raises_and_changes_nothing(tmp_path, arrays, message):
