@@ -74,7 +74,8 @@ def test_shipped_digits_when_nothing_else_is_there():
 
 
 def test_scikit_learns_copy_is_read_without_network_and_kept(openml, monkeypatch):
-    monkeypatch.setattr(mnist, "COUNTS", (2,) * 10)  # as many training digits as ARRAYS has: it is complete
+    monkeypatch.setattr(mnist, "COUNTS", (2,) * 10)  # as many digits as ARRAYS has: it is complete
+    monkeypatch.setattr(mnist, "TEST_COUNT", 10)
     assert dict(overview())["MNIST"] == "scikit-learn's openml/52667/mnist_784.arff.gz"
     for _ in ("read", "from the cache"):
         check(load_mnist(), complete=True)
@@ -102,11 +103,18 @@ def test_another_data_set_under_mnists_names_is_said_to_be_one(place, monkeypatc
 
 
 @pytest.mark.parametrize("changes", [{"x_train": np.zeros((20, 27, 27), np.uint8)}, {"x_train": np.zeros((20, 28, 28))},
-                                     {"y_train": np.full(20, 10)}, {"y_train": np.arange(9)}])
+                                     {"y_train": np.full(20, 10)}, {"y_train": np.arange(9)},
+                                     {"x_train": np.empty((0, 28, 28), np.uint8), "y_train": np.empty(0, np.uint8)}])
 def test_wrong_arrays_are_refused(place, changes):
     np.savez(place / "mnist.npz", **ARRAYS | changes)
     with pytest.raises(ValueError, match="28x28 bytes in x_train for each number 0 to 9 in y_train, got.*; get them"):
         load_mnist()
+
+
+def test_labels_may_be_a_column_and_a_part_of_the_test_digits_is_not_all_of_mnist(place, monkeypatch):
+    monkeypatch.setattr(mnist, "COUNTS", (2,) * 10)
+    np.savez(place / "mnist.npz", **ARRAYS | {name: ARRAYS[name].reshape(-1, 1) for name in ("y_train", "y_test")})
+    check(load_mnist())
 
 
 @pytest.mark.parametrize("content, message", [

@@ -15,6 +15,7 @@ IDX = {"x_train": ("train-images", "idx3"), "y_train": ("train-labels", "idx1"),
        "x_test": ("t10k-images", "idx3"), "y_test": ("t10k-labels", "idx1")}
 # How many training digits there are of each; data sets of the same form, such as Fashion-MNIST, have others.
 COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
+TEST_COUNT = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +67,6 @@ def _read_idx(training_images, stem, kind):
 def _fetch_openml():
     """Return the arrays of scikit-learn's mnist_784, from its folder or else downloaded."""
     from sklearn.datasets import fetch_openml  # loaded late: it takes a second
-
     data, target = fetch_openml(data_id=554, return_X_y=True, as_frame=False, parser="liac-arff")
     images, labels, training = data.astype(np.uint8), target.astype(np.int64), sum(COUNTS)
     return {"x_train": images[:training], "y_train": labels[:training],
@@ -74,17 +74,18 @@ def _fetch_openml():
 
 
 def _checked(arrays, source):
-    """Return a Mnist of images, n times 784 bytes in any shape, and labels (n,), once they are known to be that."""
+    """Return a Mnist of images and labels, n times 784 bytes and n numbers in any shape, n >= 1, else ValueError."""
     rows = {}
     for part, name in (("x_train", "y_train"), ("x_test", "y_test")):
         images, labels = (arrays.get(key, np.empty(0)) for key in (part, name))
-        if images.dtype != np.uint8 or images.size != labels.size * SIZE ** 2 or not np.isin(labels, range(10)).all():
+        fits = images.dtype == np.uint8 and 0 < images.size == labels.size * SIZE ** 2
+        if not fits or not np.isin(labels, range(10)).all():
             raise ValueError(f"{source.label}: expected 28x28 bytes in {part} for each number 0 to 9 in {name}, got "
                              f"{images.dtype} {images.shape} and {labels.dtype} {labels.shape}; get them again")
         rows[part] = images.reshape(-1, SIZE ** 2) / np.float32(255)
-        rows[name] = labels.astype(np.int64)
+        rows[name] = labels.astype(np.int64).ravel()
     counts = tuple(np.bincount(rows["y_train"], minlength=10).tolist())
     if sum(counts) == sum(COUNTS) and counts != COUNTS:
         raise ValueError(f"{source.label}: expected MNIST, whose training digits 0 to 9 are {COUNTS}, got {counts} "
                          "(Fashion-MNIST and KMNIST have 6,000 of each); put MNIST there")
-    return Mnist(**rows, source=source, is_complete=counts == COUNTS)
+    return Mnist(**rows, source=source, is_complete=counts == COUNTS and len(rows["y_test"]) == TEST_COUNT)
