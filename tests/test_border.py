@@ -77,6 +77,8 @@ def test_noise_and_smooth_edges_count_as_the_nearest_colour():
     (picture(colours=[(255, 0, 0), (255, 200, 0)]), "got 2, most often .*255, 200, 0"),  # two oranges
     (picture(np.array([[0, 1, 2]] * 3), colours=[*COLOURS, (255, 255, 255)]), "got 3"),
     (np.random.default_rng(0).integers(0, 255, (9, 9, 3), dtype=np.uint8), "got 81"),
+    (picture(np.array([[0, 1, 1]])), "on 2x2 pixels or more, got 2, .*, on 1x3; draw"),
+    (picture(np.array([[0], [1]])), "on 2x2 pixels or more, got 2, .*, on 2x1; draw"),
     (np.zeros((4, 4), np.int32), "could not read"),  # 32-bit grey has no colours
     (np.asarray(Image.open(sources.ROOT / "data/cat.jpg")), "expected two clear colours, near the orange and purple"),
 ])

@@ -14,17 +14,18 @@ def mask_from_image(image):
     """Return the 0-1 mask (height, width), uint8, of an RGB image (height, width, 3): 1 is Belgium.
 
     The map's two colours are the medians of the pixels nearer to orange and of those nearer to purple; a pixel belongs
-    to the nearer of the two. Raises ValueError if there are no two clear colours.
+    to the nearer of the two. Raises ValueError if there are no two clear colours, or not 2x2 pixels.
     """
     nearer = np.linalg.norm(image[:, :, None] - COLOURS, axis=-1).argmin(axis=-1)  # (height, width)
-    if 0 < nearer.mean() < 1:
+    if 0 < nearer.mean() < 1 and min(nearer.shape) > 1:
         colours = np.array([np.median(image[nearer == label], axis=0) for label in (0, 1)])
         distances = np.linalg.norm(image[:, :, None] - colours, axis=-1)  # (height, width, 2)
         if np.mean(distances.min(axis=-1) > np.linalg.norm(colours[0] - colours[1]) / 3) <= ODD_PIXELS:
             return distances.argmin(axis=-1).astype(np.uint8)
     colours, counts = np.unique(image.reshape(-1, 3), axis=0, return_counts=True)
-    raise ValueError(f"border image: expected two clear colours, near the orange and purple {COLOURS.tolist()}, got "
-                     f"{len(colours)}, most often {colours[np.argsort(-counts)[:4]].tolist()}; draw two such")
+    raise ValueError(f"border image: expected two clear colours, near the orange and purple {COLOURS.tolist()}, on 2x2 "
+                     f"pixels or more, got {len(colours)}, most often {colours[np.argsort(-counts)[:4]].tolist()}, on "
+                     f"{'x'.join(map(str, nearer.shape))}; draw two such")
 
 
 def touches_other_country(mask):
