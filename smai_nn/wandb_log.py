@@ -36,9 +36,9 @@ def log_run(folder, config, rows, summary):
                          for name, values in columns.items()}
     rows = [rows[i] for i in np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(int)]
     shown = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-    caches = {f"WANDB_{kind}_DIR": _caches().name for kind in ("CACHE", "CONFIG", "DATA", "ARTIFACT")}
     silent = {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
     try:
+        caches = {f"WANDB_{kind}_DIR": _caches().name for kind in ("CACHE", "CONFIG", "DATA", "ARTIFACT")}
         with patch.dict(os.environ, shown | caches | silent, clear=True):
             _record(folder, config, rows, summary)
         return "offline"
@@ -56,7 +56,6 @@ def _caches():
 def _record(folder, config, rows, summary):
     """Write one run by way of another folder: W&B's long paths, logs and caches stay out of the run folder."""
     import wandb  # here, not above: it takes a second, and no result depends on it
-
     logging.getLogger("wandb").setLevel(logging.ERROR)
     settings = wandb.Settings(console="off", disable_git=True, disable_code=True, disable_job_creation=True,
                               x_disable_stats=True, x_disable_meta=True, x_disable_machine_info=True,

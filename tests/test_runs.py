@@ -135,6 +135,13 @@ def test_training_goes_on_with_one_warning_when_wandb_fails(monkeypatch, wandb):
     assert sum("training goes on" in str(w.message) for w in caught) == 1
 
 
+def test_training_goes_on_without_a_temporary_folder(monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setattr(wandb_log, "_caches", Mock(side_effect=OSError(28, "No space left on device")))
+    with pytest.warns(UserWarning, match="No space left on device.; training goes on"):
+        assert RunFolder(run_tiny(TinySetting(3))).metrics()["wandb"] == "failed"
+
+
 @pytest.mark.parametrize("number", [0, 7, 500])
 def test_a_record_has_few_rows_the_last_one_among_them_and_all_values_in_its_summary(number, monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_MODE", "offline")
