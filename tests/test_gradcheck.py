@@ -1,13 +1,14 @@
 """The numerical gradient: a closed form, detection of a wrong derivative, kinks."""
 
 import re
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from tiny import network, samples
 
 from smai_nn import Identity, Linear, Model, ReLU, Sigmoid, Tanh, numerical_gradient
-from smai_nn.gradcheck import backpropagated_gradient, compare_gradients
+from smai_nn.gradcheck import _crosses_kink, backpropagated_gradient, compare_gradients
 
 
 @pytest.mark.parametrize("activation, loss, slope, epsilon", [
@@ -21,10 +22,13 @@ def test_linear_and_logistic_regression_have_a_gradient_in_closed_form(activatio
     np.testing.assert_allclose(numerical_gradient(model, x, y, epsilon), expected, rtol=1e-8, atol=1e-9)
 
 
-def test_parameters_come_back_bit_by_bit_even_if_the_data_are_refused():
+def test_parameters_come_back_bit_by_bit_whatever_happens(monkeypatch):
     model, (x, y) = network(activation=ReLU, loss="bce"), samples()
     before = model.parameters.tobytes()
     compare_gradients(model, x, y, 0.1)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Model, "forward", Mock(side_effect=[None, KeyboardInterrupt]))
+        _crosses_kink(model, x, 0.1)
     with pytest.raises(ValueError, match="BCE expected labels 0 or 1, got 0.5"):
         numerical_gradient(model, x, np.full_like(y, 0.5))
     assert model.parameters.tobytes() == before and not model.gradients.any()
