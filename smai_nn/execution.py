@@ -16,7 +16,7 @@ from smai_nn.datasets.sources import ROOT
 from smai_nn.files import load_json, save_json, to_json
 from smai_nn.plots.run_figures import run_figures
 from smai_nn.plots.style import encode
-from smai_nn.runs import FINISHED, RunFolder, run_sweep, runs_root
+from smai_nn.runs import FINISHED, RunFolder, run_sweep, runs_root, username
 
 _folders = {}  # (experiment's name, setting as JSON) -> RunFolder, of all runs that this execution may take
 
@@ -77,11 +77,13 @@ def _run_and_draw(experiment, setting, progress=False):
 
 
 def _read_and_draw(experiment, path):
-    """Return the result in a run's folder; draw its figures if there are none, as where the run was interrupted."""
+    """Return the result in a run's folder; draw its figures if there are none, or none of this username."""
     result = experiment.read(path)
-    if run_mode() != "replay" and not any(path.glob("*.png")):
+    if run_mode() != "replay" and not any(path.glob(f"*-{username()}.png")):
         pictures = {name: encode(figure, colours=8 if name == "loss" else 16)
                     for name, figure in run_figures(result).items()}
+        for earlier in path.glob("*.png"):
+            earlier.unlink()
         for name, picture in pictures.items():  # all at once, so that there are all of them or none
             RunFolder(path).save_picture(name, *picture)
     return result

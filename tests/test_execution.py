@@ -202,13 +202,16 @@ def test_resume_prefers_a_finished_run_to_a_later_interrupted_one(monkeypatch):
     assert run_experiments(TINY, [SETTINGS[0]])[0].folder == folder
 
 
-def test_resume_draws_the_figures_that_an_interrupted_run_lacks(monkeypatch):
+def test_resume_draws_the_figures_that_a_run_lacks_or_has_of_another_username(monkeypatch):
     folder = run_experiments(TINY, [SETTINGS[0]])[0].folder
     monkeypatch.setattr(execution, "run_figures", lambda result: {"loss": result.square})
     monkeypatch.setattr(execution, "encode", lambda figure, colours: (b"%d" % figure, "png"))
     resume(monkeypatch)
     run_experiments(TINY, [SETTINGS[0]])[0]
     assert (folder / "loss-smai.student.png").read_bytes() == b"9"
+    monkeypatch.setenv("SMAI_USERNAME", "ada.l")
+    run_experiments(TINY, [SETTINGS[0]])
+    assert [path.name for path in folder.glob("*.png")] == ["loss-ada.l.png"]
 
 
 def refuse(*_, **__):
