@@ -152,6 +152,11 @@ def test_facts_fill_a_text(monkeypatch):
     assert shown.fill("{a.b:,.1f} {n} {text} {nothing:.2f} {unknown:.1%} {A_B}") == "1,234.6 7 x never (not run) {A_B}"
 
 
+def test_a_source_is_named_by_its_place_in_the_project_through_a_symbolic_link_too(tmp_path):
+    (tmp_path / "link").symlink_to(ROOT, target_is_directory=True)
+    assert shown._relative(tmp_path / "link" / "smai_nn" / "linear.py") == "smai_nn/linear.py"
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1], True])
 def test_facts_that_are_none(value, monkeypatch):
     monkeypatch.setattr(shown, "FACTS", {})
