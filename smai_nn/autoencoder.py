@@ -16,22 +16,14 @@ class MLPAutoencoder(Model):
     in reverse order; `bottleneck`, the width of the latent representation, which is linear; `activation` of the hidden
     layers; `output_activation`; `optimizer`, an instance of its own (default Adam(0.001)); `rng`, the Generator that
     draws the initial values (a fresh one if None); `dtype`. Raises ValueError for anything else.
-
-    >>> autoencoder = MLPAutoencoder(784, hidden=(64, 32), bottleneck=8)
-    >>> latent = autoencoder.encode(np.zeros((5, 784), np.float32))
-    >>> latent.shape, autoencoder.decode(latent).shape
-    ((5, 8), (5, 784))
     """
 
     def __init__(self, input_width, hidden=(256, 128), bottleneck=32, *, activation=ReLU, output_activation=Identity,
                  optimizer=None, rng=None, dtype=np.float32):
-        require_integer(input_width, "input_width", 1)
         self.bottleneck = require_integer(bottleneck, "bottleneck", 1)
         if not isinstance(hidden, (list, tuple)) or len(hidden) < 2:
-            raise ValueError(f"hidden: expected at least two widths, such as (256, 128), for a deep autoencoder, got "
-                             f"{hidden!r}")
+            raise ValueError(f"hidden: expected at least two widths, such as (256, 128), got {hidden!r}")
         self.hidden = tuple(require_integer(width, "hidden", 1) for width in hidden)
-        rng = np.random.default_rng() if rng is None else rng
         widths = [input_width, *self.hidden, bottleneck, *self.hidden[::-1], input_width]
         inner = [activation] * len(self.hidden)
         layers = [Linear(a, b, phi, rng=rng, dtype=dtype)

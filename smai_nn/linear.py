@@ -22,10 +22,6 @@ class Linear:
     Generator that draws the initial values (a fresh one if None); `dtype`, float64 or float32. ValueError for anything
     else. After a forward pass it holds `input`, `pre_activation` z = x W + b and `output`, after backward passes the
     cumulative `weight_gradients` and `bias_gradients`. Source: assignment section 1.2, item 1.
-
-    >>> layer = Linear(2, 3, ReLU, rng=np.random.default_rng(0))
-    >>> layer.forward(np.zeros((5, 2))).shape, layer.weights.shape, layer.biases.shape
-    ((5, 3), (2, 3), (3,))
     """
 
     weights = array_property("weights", "Weights, (in_width, out_width).")

@@ -29,7 +29,6 @@ def energy_above(picture, cycles):
     The cosine transform mirrors it at its borders, so that opposite borders that differ add no high frequencies.
     """
     from scipy.fft import dctn  # loaded late: it takes a tenth of a second
-
     half_cycles = np.arange(len(picture))
     above = np.hypot(half_cycles[:, None], half_cycles) > 2 * cycles
     waves = dctn(np.asarray(picture, float), axes=(0, 1), norm="ortho")
@@ -42,6 +41,5 @@ def pca_rebuilt(train, x, components):
     This is the best *linear* encoder and decoder (Baldi and Hornik 1989); 0 components leave the mean training row.
     """
     from sklearn.decomposition import PCA  # loaded late: it takes a second
-
     pca = PCA(min(components, *train.shape), svd_solver="covariance_eigh").fit(train)  # exact and without chance
     return (x - pca.mean_) @ pca.components_.T @ pca.components_ + pca.mean_

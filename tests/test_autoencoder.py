@@ -47,7 +47,7 @@ def test_the_assignments_call_needs_no_further_argument():
 
 
 @pytest.mark.parametrize("options, message", [
-    (dict(input_width=0), "input_width: expected a whole number >= 1"),
+    (dict(input_width=0), "in_width: expected a whole number >= 1"),
     (dict(input_width=6, bottleneck=1.5), "bottleneck: expected a whole number >= 1"),
     (dict(input_width=6, hidden=(5,)), "hidden: expected at least two widths"),
     (dict(input_width=6, hidden=5), "hidden: expected at least two widths"),

@@ -58,12 +58,10 @@ def load_lfw(size):
     """Return Faces of `size` x `size` px, or None if LFW is not there. Raises ValueError for a damaged portrait."""
     if not find_lfw() and sources.may_download():
         from sklearn.datasets import fetch_lfw_people  # loaded late: it takes a second
-
         fetch_lfw_people(min_faces_per_person=500, resize=0.1)
     if not (source := find_lfw()):
         return None
-    arrays = sources.kept(f"lfw-{source.sha256}-{size}.npz", _decode_all, source.path, size)
-    return Faces(**arrays, source=source)
+    return Faces(**sources.kept(f"lfw-{source.sha256}-{size}.npz", _decode_all, source.path, size), source=source)
 
 
 def _decode_all(path, size):
