@@ -23,7 +23,7 @@ from smai_nn.datasets.sources import ROOT
 from smai_nn.execution import run_mode, submission
 from smai_nn.files import load_json, save_json, save_text
 from smai_nn.profiles import PROFILES, current_profile
-from smai_nn.runs import FINISHED, RunFolder, mark_interrupted, runs_root
+from smai_nn.runs import RunFolder, mark_interrupted, runs_root
 
 NOTEBOOK = ROOT / "assignment3.ipynb"
 HEADING = re.compile(r"^#{1,6}\s+(\d+(?:\.\d+)*)\.?\s+(.+)$", re.MULTILINE)
@@ -108,7 +108,7 @@ def publish(execution, notebook):
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         for folder in [execution / "figures", *(path.parent for path in execution.glob("*/metrics.json"))]:
-            if folder.name == "figures" or RunFolder(folder).status in FINISHED:  # all but what is large
+            if folder.name == "figures" or RunFolder(folder).status == "completed":  # all but what is large
                 ignore = shutil.ignore_patterns("frames*", "network*", "losses*")
                 shutil.copytree(folder, new / folder.name, ignore=ignore)
         shutil.copy(execution / "results.json", new)

@@ -16,7 +16,7 @@ from smai_nn.datasets.sources import ROOT
 from smai_nn.files import load_json, save_json, to_json
 from smai_nn.plots.run_figures import run_figures
 from smai_nn.plots.style import encode
-from smai_nn.runs import FINISHED, RunFolder, run_sweep, runs_root, username
+from smai_nn.runs import RunFolder, run_sweep, runs_root, username
 
 _folders = {}  # (experiment's name, setting as JSON) -> RunFolder, of all runs that this execution may take
 
@@ -39,7 +39,7 @@ def begin_execution():
         return
     root = submission() if run_mode() == "replay" else runs_root()
     folders = [RunFolder(path.parent) for path in root.glob("*/settings.json")]
-    for folder in sorted(folders, key=lambda folder: (folder.status in FINISHED, folder.path.name)):
+    for folder in sorted(folders, key=lambda folder: (folder.status == "completed", folder.path.name)):
         try:
             asked = folder.settings()
             _folders[asked["experiment"], to_json(asked["setting"])] = folder
@@ -141,7 +141,7 @@ def _take(experiment, text, read, *settings):
         asked = folder.settings()
         if asked["version"] != experiment.version:
             raise ValueError(f"expected version {experiment.version} of {experiment.name}, got {asked['version']}")
-        if folder.status not in FINISHED:
+        if folder.status != "completed":
             raise ValueError(f"its status is {folder.status}")
         if mode == "resume" and experiment.find_data:
             now = experiment.find_data(*settings).record()

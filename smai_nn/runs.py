@@ -37,7 +37,6 @@ from smai_nn.datasets.sources import ROOT
 from smai_nn.files import load_json, load_npz, save_json, save_npz, write_atomically
 
 DEFAULT_USERNAME = "smai.student"
-FINISHED = ("completed",)  # the states of a folder from which a result can be read
 NAME_LENGTH = 24  # of a run folder's name after its timestamp: Windows' paths end at 260 characters
 MOST_ITERATIONS = 4000  # calls of Model.train of which a history keeps every loss
 

@@ -98,7 +98,7 @@ def test_effect_facts_and_those_of_all_runs():
 def test_grid_facts():
     facts = grid_facts([*RUNS, made_up(0.80, activation="identity")])
     assert facts["grid.best"] == "2-4-4-1 relu" and facts["grid.best_median"] == pytest.approx(0.91)
-    assert facts["grid.linear_gain"] == pytest.approx(0) and facts["grid.setting_range"] == pytest.approx(0.09)
+    assert facts["grid.setting_range"] == pytest.approx(0.09)
     assert facts["grid.edge_share"] == 0.75 and facts["grid.errors_at_edge"] == 1
     assert (facts["grid.runs"], facts["grid.converged"]) == (9, 9)
     assert [run.setting.label for run in best_and_worst(RUNS)] == ["2-4-4-1 relu", "2-4-1 relu"]

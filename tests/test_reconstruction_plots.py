@@ -5,8 +5,8 @@ import pytest
 
 from smai_nn.notebook import show_film
 from smai_nn.plots.reconstruction import (
-    plot_blur_losses, plot_blurred, plot_mapping_losses, plot_maps, plot_mosaic, plot_pictures,
-    plot_row_fits, plot_waves)
+    plot_blur_losses, plot_blurred, plot_mapping_losses, plot_maps, plot_mosaic, plot_row_fits,
+    plot_waves)
 from smai_nn.plots.style import audit
 from smai_nn.runs import runs_root
 from tests.test_reconstruction import BLURRED, made, made_up
@@ -20,7 +20,6 @@ LEARNT = {"BASE": [made_up(0.1, image="blur_0.jpg"), made_up(0.1, image="blur_9.
 FIGURES = [
     lambda: plot_mosaic([[("a", PICTURE), ("b", GREY)], [("", PICTURE), ("", PICTURE)]], "tiles"),
     lambda: plot_blurred([PICTURE, PICTURE], LEARNT, "all"),
-    lambda: plot_pictures([("a", PICTURE), ("b", GREY)]),
     lambda: plot_maps([[("Raw", GREY / 255)]], "value"),
     lambda: plot_row_fits(RNG.random(8), {"Raw": RNG.random(8), "Fourier": RNG.random(8)}),
     lambda: plot_waves(64, 5, 8), lambda: plot_mapping_losses(GROUPS), lambda: plot_blur_losses(BLURRED)]

@@ -188,7 +188,6 @@ def grid_facts(runs):
     wrong, edge = picture.predicted != picture.truth, touches_other_country(picture.truth)
     facts = {"grid.runs": len(runs), "grid.majority": majority, "grid.linear": median(linear, "accuracy"),
              "grid.converged": sum(r.history.stop_reason == "early_stopping" for r in runs),
-             "grid.linear_gain": abs(median(linear, "accuracy") - majority),
              "grid.best": picture.setting.label, "grid.best_median": max(medians.values()),
              "grid.best_parameters": picture.parameter_count, "grid.seed_range": seed_range(settings),
              "grid.setting_range": max(medians.values()) - min(medians.values()),

@@ -75,15 +75,6 @@ def plot_blur_losses(results):
     return figure
 
 
-def plot_pictures(tiles):
-    """Show pictures side by side, each on axes of its own; a tile is (text, picture), uint8."""
-    figure, axes = new_figure(1, len(tiles), width=9.6 / max(3, len(tiles)), height=3)
-    for panel, (text, picture) in zip(axes[0], tiles):
-        panel.imshow(rgb(picture))
-        describe(panel, text, COLUMN, ROW)
-    return figure
-
-
 def plot_maps(rows, label):
     """Show rows of maps (height, width) between -1 and 1, with one colour bar; a tile is (text, values)."""
     figure, axes = new_figure(len(rows), len(rows[0]), width=3.2, height=3)
