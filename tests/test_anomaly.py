@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smai_nn.experiments.detection import assign_roles, detection_scores, judge, scale_pictures
+from smai_nn.experiments.detection import EVERYONE, assign_roles, detection_scores, judge, scale_pictures
 
 NAMES = np.repeat(["Bush", *[f"Other_{i:02d}" for i in range(30)]], [50, *[3] * 30])
 NORMAL_ROLES = ("train", "validation", "test")
@@ -81,15 +81,17 @@ def test_pictures_of_one_colour_become_zeros():
 
 
 def judged(validation, set_aside):
-    """Return both scores of a detector whose test has the errors of validation and people set aside again."""
+    """Return the scores of a detector whose test has the errors of validation and people set aside again."""
     validation, set_aside = np.array(validation), np.array(set_aside)
     return judge({"validation": validation, "test": validation, "set_aside": set_aside, "others": set_aside})
 
 
-def test_the_threshold_is_passed_by_the_share_of_normals_that_was_asked_for():
-    scores, _ = judged(range(101), [50, 200])
-    assert scores["threshold"] == 95 and scores["specificity"] == pytest.approx(96 / 101)
-    assert scores["validation_error"] == 50
+def test_thresholds_are_passed_by_the_share_of_normals_that_was_asked_for():
+    scores = judged(range(101), [50, 200, 93, 300])
+    assert [scores[rule]["threshold"] for rule in ("95%", "90%", "80%")] == [95, 90, 80]
+    assert [scores[rule]["recall"] for rule in ("95%", "90%", "80%")] == [0.5, 0.75, 0.75]
+    assert scores["95%"]["specificity"] == pytest.approx(96 / 101)
+    assert scores[EVERYONE]["true_positives"] == 4 and scores[EVERYONE]["threshold"] == 95
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -97,7 +99,7 @@ def test_the_tuned_threshold_has_the_largest_balanced_accuracy(seed):
     rng = np.random.default_rng(seed)
     normal, anomalous = rng.integers(0, 9, rng.integers(1, 9)), rng.integers(0, 9, rng.integers(1, 9))
     tried = [detection_scores(normal, anomalous, t)["balanced_accuracy"] for t in (-1, *normal, *anomalous)]
-    assert judged(normal, anomalous)[1]["balanced_accuracy"] == pytest.approx(max(tried))
+    assert judged(normal, anomalous)["tuned"]["balanced_accuracy"] == pytest.approx(max(tried))
 
 
 def test_scores_by_hand():

@@ -149,15 +149,6 @@ def test_tables_give_means_and_ranges_over_the_seeds():
         {"bottleneck": "4", "AUC, set aside": "0.750 (0.500 to 1.000)"}]
 
 
-def test_thresholds_by_hand():
-    """Errors of 1 to 100 on both sides: a share of the normals is below each threshold, and as many anomalies."""
-    errors = {role: np.arange(1.0, 101) for role in detection.ROLES}
-    scores = detection.judge(errors)
-    assert [round(scores[rule]["specificity"], 2) for rule in detection.QUANTILES] == [0.95, 0.9, 0.8]
-    assert [round(scores[rule]["recall"], 2) for rule in detection.QUANTILES] == [0.05, 0.1, 0.2]
-    assert scores[detection.EVERYONE]["base_rate"] == pytest.approx(2 / 3)
-
-
 def test_faces_are_used_where_lfw_is_there_and_found_without_being_read(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     for name, count in (("George_W_Bush", 20), ("Ada_Lovelace", 3), ("Grace_Hopper", 2), ("Alan_Turing", 2)):
