@@ -140,13 +140,13 @@ def test_tables_give_means_and_ranges_over_the_seeds():
     groups = made_up_groups()
     rows, by_rule = detection.score_rows(groups), detection.rule_rows(groups)
     assert [row["detector"] for row in rows][2:4] == ["autoencoder 8", "PCA 4"]
-    assert rows[5]["auc"] == "0.850 (0.850 to 0.850)"
+    assert rows[5]["auc"] == "0.8500 (0.850 to 0.850)"
     assert [row["threshold"] for row in by_rule[:5]] == ["95%", "90%", "80%", "tuned", detection.EVERYONE]
     assert [row["recall"] for row in by_rule[:5]] == ["0.800"] * 5
     learnt = [detection.ChoiceResult(dataclasses.replace(TINY, seed=seed), "digit 0", (1 + seed) / 2)
               for seed in (0, 1)]
     assert detection.choice_table(learnt, "bottleneck") == [
-        {"bottleneck": "4", "AUC, set aside": "0.750 (0.500 to 1.000)"}]
+        {"bottleneck": "4", "AUC, set aside": "0.7500 (0.500 to 1.000)"}]
 
 
 def test_faces_are_used_where_lfw_is_there_and_found_without_being_read(tmp_path, monkeypatch):

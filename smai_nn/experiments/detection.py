@@ -321,7 +321,7 @@ def detector_facts(groups):
 
 def over_seeds(values):
     """Return mean and range of one value a seed, as a table's cell."""
-    return f"{fmean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+    return f"{fmean(values):.4f} ({min(values):.3f} to {max(values):.3f})"
 
 
 def choice_table(results, *names):

@@ -54,9 +54,9 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     """
     figure, ((panel,),) = new_figure(width=6.4, height=3, margins=(0.7, 0.5, 0.4, 0.3))
     for colour, (label, history) in zip(SERIES, histories.items()):
-        if len(histories) == 1:  # the ranges of 150 stretches look as all points do, and make a smaller file
+        if len(histories) == 1:  # the ranges of 100 stretches look as all points do, and make a smaller file
             losses = np.array(history.iteration_loss)
-            starts = np.arange(0, len(losses), max(1, len(losses) // 150))
+            starts = np.arange(0, len(losses), max(1, len(losses) // 100))
             panel.fill_between(history.iteration_samples[starts], np.minimum.reduceat(losses, starts),
                                np.maximum.reduceat(losses, starts), color=colour, alpha=0.2, linewidth=0.6,
                                antialiased=False, label="range of single iterations")
@@ -64,7 +64,7 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     plain_log_scale(panel.yaxis)
     panel.xaxis.set_major_formatter("{x:,.0f}")
     panel.grid(alpha=0.25)
-    describe(panel, title, SAMPLES, loss_name, legend="upper right")
+    describe(panel, title, SAMPLES, loss_name, legend="upper right" if len(histories) == 1 else "best")
     return figure
 
 
