@@ -43,7 +43,7 @@ def draw_frames(name, runs):
     figure, axes = new_figure(1, len(runs), width=3.3, height=5.25, margins=(0.75, 2.8, 0.35, 0.25))
     figure.set_dpi(80)
     everything = np.concatenate([losses for *_, losses in runs])
-    moving = []
+    figure.moving = []
     for panel, (method, label, pictures, losses) in zip(axes[0], runs):
         picture = panel.imshow(rgb(pictures[0]))
         describe(panel, f"{name}: {label}", COLUMN, ROW)
@@ -52,11 +52,11 @@ def draw_frames(name, runs):
         curve.set(yscale="log", xlim=(0, len(losses) + 1), ylim=(everything.min() / 1.5, everything.max() * 1.5))
         curve.grid(alpha=0.25)
         describe(curve, "Loss of the picture above", "epoch", "MSE", legend="below")
-        moving.append((picture, line, curve.get_legend()))
-        for artist in moving[-1]:
+        figure.moving.append((picture, line, curve.get_legend()))
+        for artist in figure.moving[-1]:
             artist.set_animated(True)  # drawn on top of all that stays, see `drawn`
     for epoch in range(len(runs[0][3])):
-        for (picture, line, legend), (_, label, pictures, losses) in zip(moving, runs):
+        for (picture, line, legend), (_, label, pictures, losses) in zip(figure.moving, runs):
             picture.set_data(rgb(pictures[epoch]))
             line.set_data(np.arange(1, epoch + 2), losses[:epoch + 1])
             legend.get_texts()[0].set_text(f"{label}, epoch {epoch + 1}: loss {losses[epoch]:.2e}")

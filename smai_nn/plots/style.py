@@ -104,13 +104,13 @@ def encode(figure, photographs=False, colours=128):
 
 
 def drawn(figure):
-    """Return the canvas with the figure. When one is drawn again, only its animated artists are drawn anew."""
-    changing = figure.findobj(lambda artist: artist.get_animated())
-    if not (changing and isinstance(figure.canvas, FigureCanvasAgg)):
+    """Return the canvas with the figure. Drawn again, only the artists in its tuples `moving` are drawn anew."""
+    moving = [artist for panel in getattr(figure, "moving", ()) for artist in panel]
+    if not (moving and isinstance(figure.canvas, FigureCanvasAgg)):
         FigureCanvasAgg(figure).draw()  # all but the animated artists
         figure.background = figure.canvas.copy_from_bbox(figure.bbox)
     figure.canvas.restore_region(figure.background)
-    for artist in changing:
+    for artist in moving:
         artist.axes.draw_artist(artist)
     return figure.canvas
 
