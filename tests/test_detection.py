@@ -101,7 +101,7 @@ def test_cases_are_of_their_kind_and_their_error_maps_are_their_errors(folder):
     kinds = dict(zip(result.cases["case"].tolist(), result.cases["error"]))
     assert {"true negative", "true positive"} <= kinds.keys()
     for case, error in kinds.items():
-        assert (error > result.scores["95%"]["threshold"]) == case.endswith("positive")
+        assert (error > result.scores["chosen"]["threshold"]) == case.endswith("positive")
     if "false negative" in kinds:
         assert kinds["false negative"] == result.errors["others"].min()
     np.testing.assert_allclose(result.cases["squares"].mean(axis=(1, 2), dtype=float), list(kinds.values()), rtol=5e-3)
@@ -141,8 +141,8 @@ def test_tables_give_means_and_ranges_over_the_seeds():
     rows, by_rule = detection.score_rows(groups), detection.rule_rows(groups)
     assert [row["detector"] for row in rows][2:4] == ["autoencoder 8", "PCA 4"]
     assert rows[5]["auc"] == "0.8500 (0.850 to 0.850)"
-    assert [row["threshold"] for row in by_rule[:5]] == ["95%", "90%", "80%", "tuned", detection.EVERYONE]
-    assert [row["recall"] for row in by_rule[:5]] == ["0.800"] * 5
+    assert [row["threshold"] for row in by_rule[:4]] == ["chosen", *detection.QUANTILES, detection.EVERYONE]
+    assert [row["recall"] for row in by_rule[:4]] == ["0.800"] * 4
     learnt = [detection.ChoiceResult(dataclasses.replace(TINY, seed=seed), "digit 0", (1 + seed) / 2)
               for seed in (0, 1)]
     assert detection.choice_table(learnt, "bottleneck") == [
@@ -187,7 +187,8 @@ def test_operating_points_are_marked_where_the_scores_say():
     run = made_up(TINY)
     panel = plots.plot_precision_recall(run).axes[0]
     marked = [(line.get_xdata()[0], line.get_ydata()[0]) for line in panel.lines if line.get_marker() in "oD"]
-    assert marked == [(scores["recall"], scores["precision"]) for scores in (run.scores["95%"], run.scores["tuned"])]
+    chosen, strict, *_ = run.scores.values()
+    assert marked == [(scores["recall"], scores["precision"]) for scores in (chosen, strict)]
 
 
 def test_what_is_not_trained_has_no_loss_plot():

@@ -123,7 +123,7 @@ def xor_table(results, by):
     return [{by: value, "runs": len(own), "at 100 %": sum(r.accuracy == 1 for r in own),
              "from the first start": f"{np.mean([r.starts == 1 for r in own]):.1%}",
              "most starts": max(r.starts for r in own), "median updates": int(np.median([r.updates for r in own])),
-             "largest |p - y|": f"{max(r.largest_error for r in own):.3f}",
+             "largest error": f"{max(r.largest_error for r in own):.3f}",
              "gradient error": f"{max(r.gradient_error or 0 for r in own):.0e}"}
             for value, own in group(results, by).items()]
 

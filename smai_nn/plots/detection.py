@@ -7,7 +7,7 @@ from smai_nn.experiments.detection import labelled
 from smai_nn.plots.style import BLACK, GREEN, SERIES, colour_bar, describe, new_figure
 
 ANOMALY = "#888888"
-MARKS = "circle: threshold of 95%, diamond: tuned threshold"
+MARKS = "circle: chosen threshold, diamond: 95% of normals pass"
 
 
 def plot_errors(run):
@@ -18,9 +18,8 @@ def plot_errors(run):
     for errors, colour, label in ((anomalous, ANOMALY, "all others"), (normal, GREEN, run.normal)):
         panel.hist(errors, edges, weights=np.full(len(errors), 1 / len(errors)), color=colour, alpha=0.6,
                    label=f"{label} ({len(errors):,} pictures)")
-    for rule, line, label in (("95%", "-", "95% of the validation normals pass"), ("90%", ":", "90% of them pass"),
-                              ("tuned", "--", "tuned on people set aside")):
-        panel.axvline(run.scores[rule]["threshold"], color=BLACK, linestyle=line, label=f"threshold: {label}")
+    for rule, line in zip(run.scores, ("-", "--", ":")):
+        panel.axvline(run.scores[rule]["threshold"], color=BLACK, linestyle=line, label=f"threshold: {rule}")
     describe(panel, f"Errors on the test: {run.setting.label}, seed {run.setting.seed}",
              "reconstruction error (MSE per pixel) of a picture", "share of the group's pictures", legend="upper right")
     return figure
@@ -31,7 +30,7 @@ def plot_roc(runs):
     figure, ((panel,),) = new_figure(width=6.4, height=5)
     for run, colour, line in zip(runs, SERIES, ("-", "-", "-", "--", ":")):  # the colours of the losses
         false_rates, true_rates, _ = roc_curve(*labelled(run.errors["test"], run.errors["others"]))
-        label = f"{run.setting.label}: AUC {run.scores['95%']['auc']:.3f}"
+        label = f"{run.setting.label}: AUC {run.scores['chosen']['auc']:.3f}"
         panel.plot(false_rates, true_rates, line, color=colour, label=label)
         _mark_points(panel, run, "false_alarms", "recall", colour)
     panel.plot([0, 1], [0, 1], color=ANOMALY, linewidth=0.8, label="chance: AUC 0.5")
@@ -43,10 +42,10 @@ def plot_roc(runs):
 def plot_precision_recall(run):
     """Show the precision of a detector against its recall, from just below the base rate, with its operating points."""
     figure, axes = new_figure(width=7, height=4)
-    panel, base_rate = axes[0, 0], run.scores["95%"]["base_rate"]
+    panel, base_rate = axes[0, 0], run.scores["chosen"]["base_rate"]
     precisions, recalls, _ = precision_recall_curve(*labelled(run.errors["test"], run.errors["others"]))
     panel.plot(recalls, precisions, color=BLACK,
-               label=f"{run.setting.label}: average precision {run.scores['95%']['average_precision']:.4f}")
+               label=f"{run.setting.label}: average precision {run.scores['chosen']['average_precision']:.4f}")
     _mark_points(panel, run, "recall", "precision", BLACK)
     panel.axhline(base_rate, color=ANOMALY, label=f"base rate, everything an anomaly: {base_rate:.4f}")
     floor = base_rate - 0.5 * (1 - base_rate)
@@ -58,13 +57,13 @@ def plot_precision_recall(run):
 
 def _mark_points(panel, run, x, y, colour):
     """Mark both operating points of a run at the scores named `x` and `y`."""
-    for marker, rule in (("o", "95%"), ("D", "tuned")):
+    for marker, rule in (("o", "chosen"), ("D", "95% of normals pass")):
         panel.plot(run.scores[rule][x], run.scores[rule][y], marker, color=colour, markeredgecolor=BLACK)
 
 
 def plot_cases(run):
     """Show a row for each case of a run: portrait, what is compared of it, reconstruction, and error map."""
-    cases, limit = run.cases, run.scores["95%"]["threshold"]
+    cases, limit = run.cases, run.scores["chosen"]["threshold"]
     low, high = (np.quantile(cases["compared"], q, axis=(1, 2), keepdims=True) for q in (0.005, 0.995))
     columns = {"picture": (cases["picture"] / 255, "gray", 1),
                "original: the box": ((cases["compared"] - low) / (high - low), "gray", 1),
