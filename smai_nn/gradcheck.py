@@ -56,18 +56,18 @@ class GradientComparison:
 def compare_gradients(model, x, y, epsilon):
     """Compare backpropagation with central differences, entry by entry.
 
-    The relative error is |a - n| / max(|a|, |n|, 0.001 * largest |a|), which is not 0. Entries whose change by epsilon
-    moves some ReLU pre-activation across 0 are excluded and counted: the loss has no derivative there.
+    The relative error is |a - n| / max(|a|, |n|, 0.001 * largest |a|): near 0 both are round-off alone. Entries whose
+    change by epsilon moves some ReLU pre-activation across 0 are excluded and counted: the loss has no derivative there.
     """
     analytic = backpropagated_gradient(model, x, y)
     numerical = numerical_gradient(model, x, y, epsilon)
     scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numerical)), 1e-3 * np.abs(analytic).max())
     errors = np.abs(analytic - numerical) / np.maximum(scale, np.finfo(float).tiny)
-    crossing = _crosses_kink(model, x, epsilon)
+    crossing = crosses_kink(model, x, epsilon)
     return GradientComparison(errors[~crossing], int(crossing.sum()))
 
 
-def _crosses_kink(model, x, epsilon):
+def crosses_kink(model, x, epsilon):
     """Return, for each parameter, whether a step of +-epsilon changes the side of 0 of a ReLU's input."""
     model = copy.deepcopy(model)  # the given one stays as it is, whatever happens
 

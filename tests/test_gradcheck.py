@@ -8,7 +8,7 @@ import pytest
 from tiny import network, samples
 
 from smai_nn import Identity, Linear, Model, ReLU, Sigmoid, Tanh, numerical_gradient
-from smai_nn.gradcheck import _crosses_kink, backpropagated_gradient, compare_gradients
+from smai_nn.gradcheck import crosses_kink, backpropagated_gradient, compare_gradients
 
 
 @pytest.mark.parametrize("activation, loss, slope, epsilon", [
@@ -28,7 +28,7 @@ def test_parameters_come_back_bit_by_bit_whatever_happens(monkeypatch):
     compare_gradients(model, x, y, 0.1)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Model, "forward", Mock(side_effect=[None, KeyboardInterrupt]))
-        _crosses_kink(model, x, 0.1)
+        crosses_kink(model, x, 0.1)
     with pytest.raises(ValueError, match="BCE expected labels 0 or 1, got 0.5"):
         numerical_gradient(model, x, np.full_like(y, 0.5))
     assert model.parameters.tobytes() == before and not model.gradients.any()

@@ -159,7 +159,7 @@ BLURRED = [made_up(mse, method, size, image=f"blur_{level}.jpg", seed=seed)
 def test_blur():
     facts, table = blur_facts(BLURRED), blur_table(BLURRED)
     assert (facts["blur.base.left"], facts["blur.fourier.left"], facts["blur.detail_left"]) == (1 / 4, 1 / 4, 1)
-    assert facts["blur.gap_first"] == 2 and facts["blur.gap_widest"] == pytest.approx(16 / 3)
+    assert facts["blur.gap_first"] == facts["blur.gap_last"] == 2 and facts["blur.gap_widest"] == pytest.approx(16 / 3)
     assert (facts["blur.widest"], facts["blur.levels"], facts["blur.levels_ahead"]) == (1, 3, 1)
     assert facts["blur.base.error_in_detail"] == 0.5 and facts["blur.spread"] == 2
     assert facts["blur.rises"] == "FOURIER at blur_2 (2.00 times)"

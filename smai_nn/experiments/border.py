@@ -73,7 +73,7 @@ class BorderResult:
 def run_border(setting, progress=False):
     """Train one network until early stopping; return the path of its run folder."""
     dataset = BorderDataset()
-    initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)
+    initial_rng, shuffle_rng = np.random.default_rng(setting.seed).spawn(2)  # any network sees the same orders
     model = build_network((2, *setting.hidden, 1), ACTIVATIONS[setting.activation], Sigmoid, loss="bce",
                           optimizer=Adam(setting.learning_rate), rng=initial_rng)
     config = TrainConfig(setting.batch_size, setting.grad_accumulation_steps, setting.max_epochs, setting.patience,
@@ -189,8 +189,8 @@ def grid_facts(runs):
     facts = {"grid.runs": len(runs), "grid.majority": majority, "grid.linear": median(linear, "accuracy"),
              "grid.converged": sum(r.history.stop_reason == "early_stopping" for r in runs),
              "grid.best": picture.setting.label, "grid.best_median": max(medians.values()),
-             "grid.best_parameters": picture.parameter_count, "grid.seed_range": seed_range(settings),
-             "grid.setting_range": max(medians.values()) - min(medians.values()),
+             "grid.best_parameters": picture.parameter_count, "grid.setting_range": np.ptp(list(medians.values())),
+             "grid.seed_range": max(np.ptp(values_of(own, "accuracy")) for own in settings.values()),
              "grid.edge_share": float(edge.mean()), "grid.errors_at_edge": float(edge[wrong].mean())}
     return facts | {f"grid.{name}": median(own, "accuracy") for name, own in group(curved, "activation").items()}
 

@@ -310,7 +310,7 @@ def blur_facts(results):
         "blur.base.error_in_detail": first.error_detail / first.mse,
         "blur.base.missed_first": first.error_detail / first.target_detail,
         "blur.base.missed_last": last.error_detail / last.target_detail,
-        "blur.gap_first": gaps[min(gaps)], "blur.gap_widest": max(gaps.values()),
+        "blur.gap_first": gaps[min(gaps)], "blur.gap_widest": max(gaps.values()), "blur.gap_last": gaps[max(gaps)],
         "blur.widest": max(gaps, key=gaps.get), "blur.rises": ", ".join(rises) or "no picture",
         "blur.spread": max(max(run.mse for run in runs) / min(run.mse for run in runs) for runs in base + fourier),
         "blur.levels_ahead": sum(max(b.mse for b in two) < min(a.mse for a in one) for one, two in zip(base, fourier))}
