@@ -57,7 +57,7 @@ def compare_gradients(model, x, y, epsilon):
     """Compare backpropagation with central differences, entry by entry.
 
     The relative error is |a - n| / max(|a|, |n|, 0.001 * largest |a|): near 0 both are round-off alone. Entries whose
-    change by epsilon moves some ReLU pre-activation across 0 are excluded and counted: the loss has no derivative there.
+    change by epsilon moves some ReLU's input across 0 are excluded and counted: the loss has no derivative there.
     """
     analytic = backpropagated_gradient(model, x, y)
     numerical = numerical_gradient(model, x, y, epsilon)
