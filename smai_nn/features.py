@@ -131,6 +131,7 @@ class Modular_Dataloader:
         return -(-len(self.features) // self.batch_size)
 
     def __iter__(self):
+        """Yield (features, targets) of all pixels, batch by batch, in a new order."""
         order = self.rng.permutation(len(self.features))
         for start in range(0, len(order), self.batch_size):
             rows = order[start:start + self.batch_size]

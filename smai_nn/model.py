@@ -146,19 +146,23 @@ class Model:
         return f"{type(self).__name__}({list(self._layers)}, loss={self._loss}, optimizer={self.optimizer})"
 
     def _checked_input(self, x):
+        """Return x as a finite array of the model's dtype and width."""
         return require_finite(as_matrix(x, "x", self.in_width, self.dtype), "x")
 
     def _checked_target(self, x, y):
+        """Return y as an array of the model's dtype, with as many rows as x."""
         y = as_matrix(y, "y", self.out_width, self.dtype)
         if len(x) != len(y):
             raise ValueError(f"y: expected {len(x)} rows, as x has, got {len(y)}")
         return y
 
     def _named_arrays(self):
+        """Return the layers' weights and biases by the names that they have in a file."""
         return {f"layer{i}.{name}": getattr(layer, name)
                 for i, layer in enumerate(self._layers) for name in ("weights", "biases")}
 
-    def _bind_layers(self):  # brings the layers' arrays into two flat vectors, views of which they become
+    def _bind_layers(self):
+        """Bring the layers' arrays into two flat vectors, views of which they become."""
         self._parameters = np.concatenate([layer._parameters for layer in self._layers])
         self._gradients = np.concatenate([layer._gradients for layer in self._layers])
         ends = np.cumsum([layer._parameters.size for layer in self._layers])[:-1]

@@ -38,6 +38,7 @@ class SGD(Optimizer):
     """Gradient descent: p <- p - learning_rate * g."""
 
     def _step(self, p, g):
+        """Change the parameters in place."""
         p -= self.learning_rate * g
 
 
@@ -59,11 +60,13 @@ class Adam(Optimizer):
         self.epsilon = require_number(epsilon, "epsilon", 0, np.inf, low_open=True, high_open=True)
 
     def _begin(self, parameters):
+        """Start m and v at 0; cut all vectors into blocks that stay in the processor's cache."""
         m, v, scratch = np.zeros_like(parameters), np.zeros_like(parameters), np.empty_like(parameters[:self.BLOCK])
         blocks = [slice(start, start + self.BLOCK) for start in range(0, parameters.size, self.BLOCK)]
         self._blocks = [(block, parameters[block], m[block], v[block], scratch[:m[block].size]) for block in blocks]
 
     def _step(self, parameters, gradients):
+        """Update m, v and the parameters, block by block, in place."""
         # m' / (sqrt(v') + epsilon) is root / (1 - beta1^t) * m / (sqrt(v) + root epsilon), root = sqrt(1 - beta2^t).
         root = (1 - self.beta2 ** self.steps) ** 0.5
         rate = self.learning_rate * root / (1 - self.beta1 ** self.steps)

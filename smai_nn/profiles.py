@@ -58,7 +58,7 @@ class PicturesProfile:
     study_size: int = 128  # px, of the cat in the runs that compare settings
     scaling_epochs: int = 20
     scaling_seeds: tuple = (0, 1, 2)
-    screening_epochs: int = 15
+    screening_epochs: int = 30
     screened: tuple = (  # candidates: (learning rate, batch size, schedule)
         (0.001, 128, "cosine"), (0.003, 128, "cosine"), (0.01, 128, "cosine"), (0.003, 128, "constant"),
         (0.003, 512, "cosine"))

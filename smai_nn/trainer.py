@@ -139,7 +139,7 @@ class Trainer:
                                  f"{type(x).__name__} alone")
             x, y = x.features, x.targets
         x, y = self.model.check_data(x, y)
-        sequence = self.rng.bit_generator.seed_seq
+        sequence = self.rng.bit_generator.seed_seq  # the seed, and which of the streams that `spawn` made from it
         seed = f"{sequence.entropy} spawn {tuple(sequence.spawn_key)}"
         self.history = history = History(len(x), self.config.batch_size, seed=seed)
         start, rate = time.perf_counter(), self.model.optimizer.learning_rate

@@ -35,6 +35,7 @@ def log_run(folder, config, rows, summary):
     summary = summary | {name: [float(f"{value:.5g}") if isinstance(value, float) else value for value in values]
                          for name, values in columns.items()}
     rows = [rows[i] for i in np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(int)]
+    # What is left over in W&B's own variables, from another project say, would lose or move the record.
     shown = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     silent = {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
     try:

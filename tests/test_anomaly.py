@@ -91,8 +91,10 @@ def test_thresholds_are_passed_by_the_share_of_normals_that_was_asked_for():
     strict, loose = (scores[rule] for rule in QUANTILES)
     assert (strict["threshold"], strict["recall"], loose["threshold"], loose["recall"]) == (95, 0.5, 90, 0.75)
     assert strict["specificity"] == pytest.approx(96 / 101)
-    assert scores[EVERYONE]["true_positives"] + scores[EVERYONE]["false_negatives"] == 8
-    assert scores[EVERYONE]["threshold"] == scores["chosen"]["threshold"]
+    for rule in ("chosen", *QUANTILES):
+        everyone = scores[rule + EVERYONE]
+        assert everyone["true_positives"] + everyone["false_negatives"] == 8
+        assert everyone["threshold"] == scores[rule]["threshold"]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from smai_nn.datasets.border import COLOURS, BorderDataset
 from smai_nn.experiments.search import (
-    Architecture, Search, SearchSetting, architectures_up_to, count_table, draw_start, read_search, recount, run_search,
+    Architecture, Search, SearchSetting, architectures_up_to, draw_start, read_search, recount, run_search,
     search_facts, search_table)
 from smai_nn.plots.challenge import plot_frontier, plot_units
 from smai_nn.plots.run_figures import run_figures
@@ -126,6 +126,4 @@ def test_facts_and_tables_of_two_searches(wedge):
         "": 17, "_network": "2-4-1 tanh", "_searches": 2, "_search_successes": 1,
         "_below_misses": 30, "_below_network": "2-1-1-1 tanh", "_starts": 20}
     assert {name: facts[f"challenge.parameters{name}"] for name in expected} == expected
-    assert [list(row.values()) for row in count_table([one, two])] == [
-        [7, "2-1-1-1 tanh", 210, "4"], [17, "2-4-1 tanh", 250, "35"], [21, "2-5-1 relu", 256, "1"]]
     assert [row["parameters"] for row in search_table([one, two], [250, 256])] == [17, 21]

@@ -24,7 +24,6 @@ MIDDLE = (("Raw", 1), ("Polynomial", 15), ("Fourier", 15))  # one of each method
 BLUR_METHODS = {"Raw": "BASE", "Fourier": "FOURIER"}  # names of section 2.5
 SCALINGS = {"standard": "the loader's own", "pixels": "pixel numbers", "symmetric": "[-1, 1)"}  # of section 2.3
 RECIPE = ("learning_rate", "batch_size", "learning_rate_schedule")  # what the screening varies
-MARGIN = 0.5  # dB by which two short runs must differ to count as different
 DETAIL = 5  # cycles per picture, the highest frequency of FOURIER in 2.5: what lies above counts as detail
 
 
@@ -95,6 +94,7 @@ class ComparedResult:
 
     setting: ReconstructionSetting
     psnr: float | None  # dB; None if the training diverged
+    losses: np.ndarray = ()  # of its epochs
 
 
 class KeepPictures(Callback):
@@ -128,7 +128,7 @@ def run_reconstruction(setting, progress=False):
     with RunFolder.recording(f"{setting.picture}-{setting.key}-s{setting.seed}", asked) as folder:
         model, history = train(setting, loader, [keeper] if setting.keep_pictures else [], progress)
         image, target = loader.as_image(model.predict(loader.features)), loader.image / 255
-        # The changes from row to row take half the room.
+        # The changes from row to row, modulo 256, take half the room; their sum modulo 256 is the picture again.
         folder.save_arrays("reconstruction", changes=np.diff(image, axis=0, prepend=np.uint8(0)))
         if keeper.pictures:
             folder.save_arrays("frames", pictures=np.stack(keeper.pictures), mse=np.array(keeper.mse))
@@ -151,16 +151,17 @@ def read_reconstruction(folder):
 
 def run_compared(setting):
     """Train one network; return a ComparedResult, without a folder of its own."""
-    loader = setting.loader()
+    loader, diverged = setting.loader(), ComparedResult(setting, None, np.empty(0, np.float32))
     if not np.isfinite(loader.features).all():  # an outcome, as below: unscaled powers overflow
-        return ComparedResult(setting, None)
+        return diverged
     try:
         model, history = train(setting, loader)
     except NonFiniteLossError:
-        return ComparedResult(setting, None)
+        return diverged
     if history.stop_reason == "interrupted":  # half a run is no result
         raise KeyboardInterrupt
-    return ComparedResult(setting, psnr(model.evaluate(loader.features, loader.targets)))
+    mse = model.evaluate(loader.features, loader.targets)
+    return ComparedResult(setting, psnr(mse), np.float32(history.epoch_loss))
 
 
 def find_picture(setting=ReconstructionSetting()):
@@ -169,8 +170,8 @@ def find_picture(setting=ReconstructionSetting()):
 
 
 RECONSTRUCTION = Experiment("reconstruction", 3, run_reconstruction, read_reconstruction, find_picture)
-SCALING = Study("scaling", 4, run_compared, ComparedResult, find_picture)
-SCREENING = Study("screening", 3, run_compared, ComparedResult, find_picture)
+SCALING = Study("scaling", 5, run_compared, ComparedResult, find_picture)
+SCREENING = Study("screening", 4, run_compared, ComparedResult, find_picture)
 
 
 def scaling_settings(size, epochs, seeds):
@@ -207,17 +208,15 @@ def blur_settings(names, size, max_epochs, seeds):
 
 
 def choose(results):
-    """Return a screening's table, best first, and the choice: the least rate of all within MARGIN of the best mean."""
+    """Return a screening's table, best mean first, and the choice, which is that one."""
     rows = []
     for recipe, runs in group(results, *RECIPE).items():
         mean = float(np.mean([-np.inf if run.psnr is None else run.psnr for run in runs]))
         by_mapping = {run.setting.label: run.psnr or "diverged" for run in runs}
         rows.append(dict(zip(RECIPE, recipe)) | by_mapping | {"mean": mean, "choice": ""})
     rows.sort(key=lambda row: -row["mean"])
-    close = [row for row in rows if row["mean"] >= rows[0]["mean"] - MARGIN]
-    chosen = min(close, key=lambda row: row["learning_rate"])
-    chosen["choice"] = "chosen"
-    return rows, ReconstructionSetting(**{name: chosen[name] for name in RECIPE})
+    rows[0]["choice"] = "chosen"
+    return rows, ReconstructionSetting(**{name: rows[0][name] for name in RECIPE})
 
 
 def fit_row(row, gamma):

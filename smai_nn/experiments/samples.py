@@ -249,6 +249,7 @@ class TuningResult:
 
     setting: SampleSetting
     score: float  # SGD, Adam: mean share of wrong pixels at all looks; least squares: samples until 91% for good
+    losses: np.ndarray = ()  # of its epochs
 
 
 def tune(setting):
@@ -256,12 +257,12 @@ def tune(setting):
     _, samples, accuracies, history = learn(setting, BorderDataset(), close=0)
     if history.stop_reason == "interrupted":  # half a run is no result
         raise KeyboardInterrupt
-    if setting.uses_gradients:
-        return TuningResult(setting, 1 - float(np.mean(accuracies)))
-    return TuningResult(setting, min(settling(samples, accuracies)[1], setting.samples))
+    score = 1 - float(np.mean(accuracies)) if setting.uses_gradients else min(settling(samples, accuracies)[1],
+                                                                              setting.samples)
+    return TuningResult(setting, score, np.float32(history.epoch_loss))
 
 
-TUNING = Study("samples-tuning", 3, tune, TuningResult, border_source)
+TUNING = Study("samples-tuning", 4, tune, TuningResult, border_source)
 
 
 def tuning_settings(profile):
@@ -340,7 +341,9 @@ def tuning_facts(tuned):
              "challenge.tuning_run": chosen["sgd"].samples,
              "challenge.filter_slope": chosen[RANDOM].slope, "challenge.filter_noise_ratio": chosen[RANDOM].noise_ratio}
     for name, method in zip(NAMES, GRADIENT):
+        best = min(group(group(tuned, "method")[method], *VARIED).values(), key=_score)
         facts |= {f"challenge.{name}_rate": chosen[method].learning_rate,
+                  f"challenge.{name}_tolerance": np.ptp([run.score for run in best]),
                   f"challenge.{name}_batch": chosen[method].batch_size,
                   f"challenge.{name}_accumulation": chosen[method].grad_accumulation_steps}
     return facts
@@ -356,7 +359,6 @@ def samples_facts(runs):
         facts |= {f"challenge.{name}_{what}": value if value < math.inf else None for what, value in {
             "median": median(own, "settled"), "first_crossing_median": median(own, "first"),
             "run": own[0].setting.samples, "tried": len(own),
-            "first_seeds": sum(r.first < math.inf for r in own),
             "seeds": sum(r.settled < math.inf for r in own)}.items()}
     return facts
 

@@ -304,16 +304,6 @@ def search_table(results, recounted):
             for r, correct in zip(results, recounted)]
 
 
-def count_table(results):
-    """Return a row for each parameter count: the best network of all searches, its pixels, the starts tried."""
-    rows = {}
-    for architecture, correct in best_of_all(results).items():  # the best of a count replaces the others
-        count = architecture.parameter_count
-        rows[count] = {"parameters": count, "best network": architecture.label, "correct pixels": correct,
-                       "starts, all searches": f"{sum(r.starts.get(count, 0) for r in results):,}"}
-    return list(rows.values())
-
-
 def search_facts(results):
     """Return the facts of the searches."""
     first, best = smallest(results), best_of_all(results)

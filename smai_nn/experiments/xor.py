@@ -112,10 +112,10 @@ def run_xor(setting):
         updates += len(losses)
     p = model.predict(x)
     return XorResult(setting, p.ravel().tolist(), accuracy(p, y), error, updates, starts, gradient_error,
-                     np.float32(losses[::10]), np.float32(model.parameters))
+                     np.float16(losses), np.float32(model.parameters))
 
 
-XOR = Study("xor", 2, run_xor, XorResult)
+XOR = Study("xor", 3, run_xor, XorResult)
 
 
 def xor_table(results, by):

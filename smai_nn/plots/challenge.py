@@ -47,7 +47,7 @@ def plot_units(result):
         picture = panel.imshow(values.reshape(height, width) / np.abs(added).max(), cmap="RdBu_r", vmin=-1, vmax=1)
         panel.contour(result.predicted, levels=[0.5], colors=BLACK, linewidths=0.8, linestyles="--")
         describe(panel, title, COLUMN, ROW)
-    colour_bar(figure, picture, axes[0].tolist(), "share of the most that a unit\nadds to z (z itself: clipped)")
+    colour_bar(figure, picture, axes[0].tolist(), "contribution to z; 1 is the\nlargest of all (z is clipped)")
     share_legend(figure, [Line2D([], [], color=BLACK, linewidth=0.8, linestyle="--", label="predicted border")])
     return figure
 
