@@ -73,7 +73,7 @@ class PicturesProfile:
 class DigitProfile:
     """Section 3.1."""
 
-    bottlenecks: tuple = (32, 8, 2)
+    bottlenecks: tuple = (32, 8)
     max_epochs: int = 17
     training_samples: int | None = None  # None: all
     trials: dict = dataclasses.field(  # optimizer -> learning rates that are tried
