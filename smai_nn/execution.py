@@ -101,8 +101,10 @@ def run_study(study, settings, description=None):
         source = study.find_data() if study.find_data else None
         about = {"experiment": study.name, "version": study.version, "data": source and source.record()}
         with RunFolder.recording(study.name, about | {"setting": plain}) as folder:
-            rows = _save_rows(folder, run_sweep(study.run, settings, description=description or study.name))
-            table = [setting | row for setting, row in zip(plain, rows)]
+            made = run_sweep(study.run, settings, description=description or study.name)
+            rows = _save_rows(folder, made)
+            last = [[float(loss) for loss in getattr(result, "losses", ())[-1:]] for result in made]  # [] if diverged
+            table = [setting | row | {"final_loss": loss} for setting, row, loss in zip(plain, rows, last)]
             logged = wandb_log.log_run(folder.path, about, table, {"runs": len(rows)})
             folder.set_status("completed", runs=len(rows), wandb=logged)
         _folders[study.name, to_json(plain)] = folder

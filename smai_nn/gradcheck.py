@@ -72,6 +72,7 @@ def crosses_kink(model, x, epsilon):
     model = copy.deepcopy(model)  # the given one stays as it is, whatever happens
 
     def sides():
+        """Return, for each ReLU layer, where its input is above 0."""
         model.forward(x)
         return [layer.pre_activation > 0 for layer in model.layers if isinstance(layer.activation, ReLU)]
 

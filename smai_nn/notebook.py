@@ -52,6 +52,7 @@ def start():
             ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"),
             ("versions", ", ".join(f"{name} {version}" for name, version in versions().items()))]
     show_table([{"setting": name, "value": text} for name, text in rows])
+    display(Markdown("*The scoreboard appears here when the last cell has run.*"), display_id="scoreboard")
     return profile
 
 
@@ -102,11 +103,6 @@ def show_claims(facts, claims):
                      "verdict": "holds" if holds else "**does not hold in this execution**"})
         record({"claims.made": FACTS["claims.made"] + 1, "claims.hold": FACTS["claims.hold"] + holds})
     show_table(rows)
-
-
-def hold_scoreboard():
-    """Hold the place of the scoreboard, which `show_scoreboard` fills in at the end of the notebook."""
-    display(Markdown("*The scoreboard appears here when the last cell has run.*"), display_id="scoreboard")
 
 
 def show_scoreboard(results):

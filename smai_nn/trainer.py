@@ -220,7 +220,8 @@ class Trainer:
         config, history = self.config, self.history
         if config.learning_rate_schedule == "cosine":
             batches = math.ceil(history.sample_count / config.batch_size)
-            progress = history.updates / (config.max_epochs * math.ceil(batches / config.grad_accumulation_steps))
+            updates = config.max_epochs * math.ceil(batches / config.grad_accumulation_steps)  # in all; 1 for a rest
+            progress = history.updates / updates
             falling = 0.5 * (1 + math.cos(math.pi * progress))
             self.model.optimizer.learning_rate = rate * max(falling, 1e-9)  # above 0, whatever the rounding
         self.model.update()

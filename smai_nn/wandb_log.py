@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-MOST_ROWS = 5  # a row takes about 420 bytes and 0.4 ms, the same values in a list about 20 bytes
+MOST_ROWS = 4  # a row takes about 420 bytes and 0.4 ms, the same values in a list about 20 bytes
 
 
 def wandb_mode():

@@ -9,7 +9,7 @@ from PIL import Image
 
 from smai_nn.datasets.border import COLOURS, BorderDataset
 from smai_nn.experiments.search import (
-    Architecture, Search, SearchSetting, architectures_up_to, draw_start, read_search, recount, run_search,
+    Architecture, Search, SearchSetting, architectures_up_to, draw_start, read_search, run_search,
     search_facts, search_table)
 from smai_nn.plots.challenge import plot_frontier, plot_units
 from smai_nn.plots.run_figures import run_figures
@@ -101,7 +101,7 @@ def test_the_folder_has_the_checkpoint_its_pixels_and_its_ancestors(wedge):
     folder = run_search(QUICK)
     result = read_search(folder)
     assert result.setting == QUICK and RunFolder(folder).status == "completed"
-    assert result.reached and result.correct == recount(result, wedge) == result.best[result.winner]
+    assert result.reached and result.correct == result.recount(wedge) == result.best[result.winner]
     assert result.correct == result.stages[-1]["correct pixels"] >= result.needed == 249
     assert [stage["stage"] for stage in result.stages][:2] == ["start", "fitted"]
     samples = [stage["samples so far"] for stage in result.stages]

@@ -13,8 +13,8 @@ ODD_PIXELS = 0.1  # the share of pixels near neither colour (blurred edges, JPEG
 def mask_from_image(image):
     """Return the 0-1 mask (height, width), uint8, of an RGB image (height, width, 3): 1 is Belgium.
 
-    The map's two colours are the medians of the pixels nearer to orange and of those nearer to purple; a pixel belongs
-    to the nearer of the two. Raises ValueError if there are no two clear colours, or not 2x2 pixels.
+    Each pixel takes the nearer of the map's two colours, the medians of what is near orange and near purple. ValueError
+    if over a tenth (ODD_PIXELS) is farther from both than a third of their distance, or if it is less than 2x2 pixels.
     """
     nearer = np.linalg.norm(image[:, :, None] - COLOURS, axis=-1).argmin(axis=-1)  # (height, width)
     if 0 < nearer.mean() < 1 and min(nearer.shape) > 1:

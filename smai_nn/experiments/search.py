@@ -164,6 +164,7 @@ class Search:
         losses = []
 
         def loss_and_gradient(parameters):
+            """Return both for all pixels, and note the loss."""
             model.parameters = parameters
             model.zero_grad()
             losses.append(model.train(self.dataset.inputs, self.dataset.targets))
@@ -238,6 +239,11 @@ class SearchResult:
         model.load_from(self.folder / "parameters.npz")
         return model
 
+    def recount(self, dataset):
+        """Return how many pixels of a BorderDataset the winner's checkpoint has right."""
+        prediction = self.load_winner().predict(dataset.inputs)
+        return int(np.sum((prediction > 0.5) == (dataset.targets > 0.5)))
+
 
 def run_search(setting, progress=False):
     """Search for the smallest network, without a progress bar; return the path of the run folder."""
@@ -270,12 +276,6 @@ def read_search(folder):
         restore_setting(SearchSetting, folder.settings()["setting"]), book["needed"],
         restore_setting(Architecture, book["winner"]), tuple(book["stages"]), best, dict(book["starts"]),
         **folder.arrays("map"), history=History.restore(folder.arrays("history"), folder.metrics()), folder=folder.path)
-
-
-def recount(result, dataset):
-    """Return how many pixels of a BorderDataset the checkpoint of a result's winner has right."""
-    prediction = result.load_winner().predict(dataset.inputs)
-    return int(np.sum((prediction > 0.5) == (dataset.targets > 0.5)))
 
 
 SEARCH = Experiment("search", 3, run_search, read_search, border_source)

@@ -52,7 +52,7 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     The horizontal axis counts every data point passed through train(), so that runs with other batch sizes and
     accumulations compare.
     """
-    figure, ((panel,),) = new_figure(width=6.4, height=3, margins=(0.7, 0.5, 0.4, 0.3))
+    figure, ((panel,),) = new_figure(width=6.4, height=3.2, margins=(0.7, 0.8, 0.4, 0.3))
     for colour, (label, history) in zip(SERIES, histories.items()):
         if len(histories) == 1:  # the ranges of 100 stretches look as all points do, and make a smaller file
             losses = np.array(history.iteration_loss)
@@ -64,7 +64,7 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     plain_log_scale(panel.yaxis)
     panel.xaxis.set_major_formatter("{x:,.0f}")
     panel.grid(alpha=0.25)
-    describe(panel, title, SAMPLES, loss_name, legend="upper right" if len(histories) == 1 else "best")
+    describe(panel, title, SAMPLES, loss_name, legend="below", columns=3)
     return figure
 
 
