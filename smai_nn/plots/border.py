@@ -52,7 +52,8 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     The horizontal axis counts every data point passed through train(), so that runs with other batch sizes and
     accumulations compare.
     """
-    figure, ((panel,),) = new_figure(width=6.4, height=3.2, margins=(0.7, 0.8, 0.4, 0.3))
+    below = 0.6 + 0.2 * ((len(histories) + 1) // 2)  # inches, of the axis' labels and of the legend in two columns
+    figure, ((panel,),) = new_figure(width=6.4, height=2.4 + below, margins=(0.7, below, 0.4, 0.3))
     for colour, (label, history) in zip(SERIES, histories.items()):
         if len(histories) == 1:  # the ranges of 100 stretches look as all points do, and make a smaller file
             losses = np.array(history.iteration_loss)
@@ -64,7 +65,7 @@ def plot_loss_against_samples(histories, title="Training loss against samples se
     plain_log_scale(panel.yaxis)
     panel.xaxis.set_major_formatter("{x:,.0f}")
     panel.grid(alpha=0.25)
-    describe(panel, title, SAMPLES, loss_name, legend="below", columns=3)
+    describe(panel, title, SAMPLES, loss_name, legend="below", columns=2)
     return figure
 
 
@@ -93,8 +94,7 @@ def plot_costs(runs):
     figure, axes = new_figure(1, 2, width=4.8, height=3.9)
     colours = dict(zip(group(runs, "learning_rate"), SERIES))
     markers = dict(zip(group(runs, "grad_accumulation_steps"), "os^"))
-    labels = {"samples": SAMPLES, "training_seconds": "seconds of training"}
-    for panel, (name, label) in zip(axes[0], labels.items()):
+    for panel, (name, label) in zip(axes[0], (("samples", SAMPLES), ("training_seconds", "seconds of training"))):
         for (rate, steps), own in group(runs, "learning_rate", "grad_accumulation_steps").items():
             sizes = group(own, "batch_size")
             panel.plot([str(size) for size in sizes], [median(each, name) for each in sizes.values()],
