@@ -257,8 +257,8 @@ def tune(setting):
     _, samples, accuracies, history = learn(setting, BorderDataset(), close=0)
     if history.stop_reason == "interrupted":  # half a run is no result
         raise KeyboardInterrupt
-    score = 1 - float(np.mean(accuracies)) if setting.uses_gradients else min(settling(samples, accuracies)[1],
-                                                                              setting.samples)
+    settled = min(settling(samples, accuracies)[1], setting.samples)  # infinity, never, would be no score
+    score = 1 - float(np.mean(accuracies)) if setting.uses_gradients else settled
     return TuningResult(setting, score, np.float32(history.epoch_loss))
 
 
